@@ -1,0 +1,1 @@
+"""Reads data sets: arrays.py as NumPy, pipeline.py as tf.data."""

@@ -1,0 +1,60 @@
+"""Turns a recipe into a ``Network``: topology (resnet20.py, vgg19.py), then precision (placement.py)."""
+
+from edgehybrid.errors import RecipeError
+from edgehybrid.networks import resnet20, vgg19
+from edgehybrid.networks.network import FLOAT_BITS, Layer, Network, Node
+from edgehybrid.networks.placement import place
+from edgehybrid.recipe import NetworkRecipe, Placement, Recipe
+
+__all__ = ["FLOAT_BITS", "Layer", "Network", "Node", "build_network", "float_twin", "network_of"]
+
+FULL_PRECISION = Placement(full_precision=("all",))
+
+
+def network_of(recipe: Recipe) -> Network:
+    """The network that a recipe describes.
+
+    Raises:
+        RecipeError: a network that cannot exist: a layer without filters, an unknown stage or layer.
+    """
+    return build_network(
+        recipe.name, recipe.network, recipe.data.image_side, recipe.data.channels, recipe.data.classes
+    )
+
+
+def float_twin(recipe: Recipe) -> Recipe:
+    """The recipe of the same topology with every layer in full precision and every quantiser a ReLU."""
+    network = recipe.network.model_copy(update={"placement": FULL_PRECISION})
+    return recipe.model_copy(
+        update={
+            "name": f"{recipe.name}_float",
+            "description": f"Full-precision twin of {recipe.name}",
+            "published": None,
+            "network": network,
+        }
+    )
+
+
+def build_network(name: str, part: NetworkRecipe, image_side: int, image_channels: int, classes: int) -> Network:
+    """``network_of`` for the network part of a recipe and an input that may differ from the recipe's own."""
+    if part.architecture == "resnet20":
+        if part.residual:
+            raise RecipeError(
+                "network.residual adds shortcuts to a network without; ResNet-20 has its own.",
+                received="residual: true", allowed="residual: false, or architecture: vgg19",
+            )  # fmt: skip
+        bare = resnet20.layers(part.width, image_side, image_channels, classes)
+        graph = resnet20.graph
+    else:
+        bare = vgg19.layers(part.width, image_side, image_channels, classes, part.residual)
+        graph = vgg19.graph
+    for layer in bare:
+        if layer.out_channels < 1:
+            raise RecipeError(
+                f"The width leaves layer '{layer.name}' without a filter.",
+                received=f"network.width: {part.width}", allowed="a width that gives every layer at least 1 filter",
+            )  # fmt: skip
+    layers = place(bare, part.placement)
+    return Network(
+        name, part.architecture, part.width, image_side, image_channels, classes, part.pad_value, layers, graph(layers)
+    )

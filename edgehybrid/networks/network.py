@@ -1,0 +1,162 @@
+"""The one description of a network that training, cost model and flatbuffer census share. No framework."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+FLOAT_BITS = 32
+
+Kind = Literal["conv", "shortcut", "dense"]
+Op = Literal["layer", "batch_norm", "relu", "max_pool", "global_average_pool", "flatten", "add"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with weights: a 3×3 convolution, the 1×1 convolution of a shortcut, or a dense layer.
+
+    A dense layer is a 1×1 convolution on a map of side 1. Maps are square. No layer has a bias: BatchNorm follows.
+
+    Attributes:
+        kernel_side, stride: pixels.
+        in_side, out_side: side of the map read and written, pixels (N and M of Table 1 of the paper).
+        source_side: side of the map a shortcut starts from, before any pooling in between; else in_side.
+        stage: 1 … for convolutions and shortcuts, 0 for dense layers.
+        weight_bits, activation_bits: 1 … 8 when quantised, 32 in full precision. ``activation_bits`` is about
+            the map that the layer reads.
+        float_filters: how many of the filters are in full precision; all of them in a full-precision layer.
+        float_filter_input: what the full-precision filters of a split layer read: the real map, or its sign.
+        reason: the selector of the recipe that put the layer in full precision, or ``quantised``.
+    """
+
+    name: str
+    kind: Kind
+    in_channels: int
+    out_channels: int
+    kernel_side: int
+    stride: int
+    in_side: int
+    out_side: int
+    source_side: int
+    stage: int
+    weight_bits: int = FLOAT_BITS
+    activation_bits: int = FLOAT_BITS
+    float_filters: int = 0
+    float_filter_input: Literal["real", "sign"] = "real"
+    reason: str = ""
+
+    @property
+    def is_float(self) -> bool:
+        """Whether every filter is in full precision."""
+        return self.float_filters == self.out_channels
+
+    @property
+    def is_split(self) -> bool:
+        """Whether some, but not all, filters are in full precision."""
+        return 0 < self.float_filters < self.out_channels
+
+    @property
+    def quantised_filters(self) -> int:
+        """Number of filters with ``weight_bits`` bits."""
+        return self.out_channels - self.float_filters
+
+    @property
+    def weights(self) -> int:
+        """k²·I·O."""
+        return self.kernel_side**2 * self.in_channels * self.out_channels
+
+    @property
+    def inputs(self) -> int:
+        """Elements of the input map, N²·I."""
+        return self.in_side**2 * self.in_channels
+
+    @property
+    def outputs(self) -> int:
+        """Elements of the output map, M²·O."""
+        return self.out_side**2 * self.out_channels
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image, M²·k²·I·O."""
+        return self.out_side**2 * self.weights
+
+    @property
+    def binary_macs(self) -> int:
+        """The MACs of 1-bit weights with 1-bit activations."""
+        if self.weight_bits != 1 or self.activation_bits != 1:
+            return 0
+        return self.macs // self.out_channels * self.quantised_filters
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of the forward pass.
+
+    ``layer`` applies the Layer of that name: quantise the input as the layer says, convolve, scale by alpha.
+    ``max_pool`` is 2×2 with stride 2.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in forward order, and the graph that connects them.
+
+    The graph starts at the node name ``image`` and ends at its last node, the logits.
+    """
+
+    name: str
+    architecture: str
+    width: float
+    image_side: int
+    image_channels: int
+    classes: int
+    pad_value: int
+    layers: tuple[Layer, ...]
+    graph: tuple[Node, ...]
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name; KeyError when there is none."""
+        return {layer.name: layer for layer in self.layers}[name]
+
+    @property
+    def weights(self) -> int:
+        """Weights of all layers; BatchNorm is not counted."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all layers for one image."""
+        return sum(layer.macs for layer in self.layers)
+
+
+class Graph:
+    """Collects nodes in forward order. Each method returns the name of the node it adds."""
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self._layers = {layer.name: layer for layer in layers}
+        self.nodes: list[Node] = []
+
+    def add_node(self, op: Op, name: str, *inputs: str) -> str:
+        """Appends one node."""
+        self.nodes.append(Node(name, op, inputs))
+        return name
+
+    def normalised_layer(self, name: str, source: str) -> str:
+        """The layer, then BatchNorm."""
+        self.add_node("layer", name, source)
+        return self.add_node("batch_norm", f"{name}_bn", name)
+
+    def activated_layer(self, name: str, source: str) -> str:
+        """``normalised_layer`` on a real map: a full-precision layer gets a ReLU where others get a quantiser.
+
+        The quantiser itself is a part of the layer, so only the ReLU is a node.
+        """
+        if self._layers[name].is_float:
+            source = self.add_node("relu", f"{name}_relu", source)
+        return self.normalised_layer(name, source)

@@ -1,0 +1,68 @@
+"""Which layer gets which precision. The placements of the paper are data in recipes/; here is what they mean."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from edgehybrid.errors import RecipeError
+from edgehybrid.networks.network import FLOAT_BITS, Layer
+from edgehybrid.recipe import Placement
+
+Selector = Callable[[Layer], bool]
+
+
+def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
+    """Gives each layer its precision and the reason for it.
+
+    A quantised 3×3 convolution keeps ``floor(float_fraction · O)`` filters in full precision (the paper's
+    intra-layer sectioning); shortcuts and dense layers are not split.
+
+    Raises:
+        RecipeError: a selector that names nothing in this network, or two precisions that cannot be combined.
+    """
+    selectors = _selectors(layers)
+    for name in placement.full_precision:
+        if name not in selectors:
+            raise RecipeError(
+                "A selector of network.placement.full_precision names nothing in this network.",
+                received=name, allowed=", ".join(selectors),
+            )  # fmt: skip
+    return tuple(_place_one(layer, placement, selectors) for layer in layers)
+
+
+def _selectors(layers: tuple[Layer, ...]) -> Mapping[str, Selector]:
+    first, last = layers[0].name, layers[-1].name
+    selectors: dict[str, Selector] = {
+        "all": lambda layer: True,
+        "first": lambda layer: layer.name == first,
+        "last": lambda layer: layer.name == last,
+        "dense": lambda layer: layer.kind == "dense",
+    }
+    if any(layer.kind == "shortcut" for layer in layers):
+        selectors["shortcuts"] = lambda layer: layer.kind == "shortcut"
+    for stage in sorted({layer.stage for layer in layers if layer.stage}):
+        selectors[f"stage{stage}"] = lambda layer, stage=stage: (  # type: ignore[misc]
+            layer.kind == "conv" and layer.stage == stage and layer.name != first
+        )
+    for layer in layers:
+        selectors[layer.name] = lambda other, name=layer.name: other.name == name  # type: ignore[misc]
+    return selectors
+
+
+def _place_one(layer: Layer, placement: Placement, selectors: Mapping[str, Selector]) -> Layer:
+    for name in placement.full_precision:
+        if selectors[name](layer):
+            return replace(
+                layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=layer.out_channels,
+                reason=name,
+            )  # fmt: skip
+    # The small number keeps 0.1 · 10 · k at k although 0.1 has no exact binary form.
+    split = math.floor(placement.float_fraction * layer.out_channels + 1e-9) if layer.kind == "conv" else 0
+    if split == layer.out_channels:
+        return replace(
+            layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=split, reason="float_fraction"
+        )
+    return replace(
+        layer, weight_bits=placement.weight_bits, activation_bits=placement.activation_bits, float_filters=split,
+        float_filter_input=placement.float_filter_input, reason="float_fraction" if split else "quantised",
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""VGG-19: sixteen 3×3 convolutions in five stages, each followed by a 2×2 pool, then three dense layers."""
+
+from edgehybrid.errors import RecipeError
+from edgehybrid.networks.network import Graph, Layer, Node
+
+# (convolutions, filters) of each stage; the dense layers do not grow with the width.
+STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+DENSE = (4096, 4096)
+
+
+def layers(
+    width: float, image_side: int, image_channels: int, classes: int, residual: bool
+) -> tuple[Layer, ...]:
+    """The 19 layers in forward order (22 with ``residual``), precision not yet assigned.
+
+    With ``residual`` a 1×1 shortcut stands wherever a pair of convolutions changes the number of channels.
+    Source: Chakraborty et al. 2019, sections 2.3 and 2.4; the counts behind Table 6 fix the dense widths.
+    """
+    if image_side < 2 ** len(STAGES):
+        raise RecipeError(
+            "VGG-19 halves the image five times; nothing is left of this one.",
+            received=f"data.image_side: {image_side}", allowed="≥ 32",
+        )  # fmt: skip
+    found: list[Layer] = []
+    side, channels, source_side = image_side, image_channels, image_side
+    for stage, (convolutions, filters) in enumerate(STAGES, start=1):
+        out = int(filters * width)
+        for index in range(convolutions):
+            number = 1 + sum(layer.kind == "conv" for layer in found)
+            found.append(Layer(f"conv{number}", "conv", channels, out, 3, 1, side, side, side, stage))
+            if residual and index == 0 and stage > 1 and channels != out:
+                name = f"shortcut{1 + sum(layer.kind == 'shortcut' for layer in found)}"
+                found.append(Layer(name, "shortcut", channels, out, 1, 1, side, side, source_side, stage))
+            channels = out
+        side, source_side = side // 2, side
+    channels *= side**2
+    for number, out in enumerate((*DENSE, classes), start=1):
+        found.append(Layer(f"fc{number}", "dense", channels, out, 1, 1, 1, 1, 1, stage=0))
+        channels = out
+    return tuple(found)
+
+
+def graph(layers: tuple[Layer, ...]) -> tuple[Node, ...]:
+    """The forward pass: convolution, BatchNorm, quantiser (or ReLU), the pool between BatchNorm and quantiser.
+
+    In this order the converter fuses scale, BatchNorm and sign into the thresholds of the convolution before, and
+    the pool works on bits. With shortcuts, each pair of convolutions from stage 2 on adds the map that it read:
+
+        y = bn(conv(q(bn(conv(q(x)))))) + shortcut(x)
+    """
+    by_name = {layer.name: layer for layer in layers}
+    residual = any(layer.kind == "shortcut" for layer in layers)
+    g = Graph(layers)
+    x = g.normalised_layer("conv1", "image")
+    x = g.add_node("max_pool", "pool1", g.activated_layer("conv2", x))
+    number, shortcuts = 3, 0
+    for stage, (convolutions, _) in enumerate(STAGES[1:], start=2):
+        for _ in range(convolutions // 2):
+            first, second = by_name[f"conv{number}"], by_name[f"conv{number + 1}"]
+            y = g.activated_layer(second.name, g.activated_layer(first.name, x))
+            if residual:
+                if first.in_channels != first.out_channels:
+                    shortcuts += 1
+                    x = g.normalised_layer(f"shortcut{shortcuts}", x)
+                y = g.add_node("add", f"{second.name}_add", y, x)
+            x, number = y, number + 2
+        x = g.add_node("max_pool", f"pool{stage}", x)
+    x = g.add_node("flatten", "flatten", x)
+    for name in ("fc1", "fc2", "fc3"):
+        x = g.activated_layer(name, x)
+    return tuple(g.nodes)
