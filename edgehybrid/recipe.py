@@ -11,11 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from edgehybrid.errors import RecipeError
-from edgehybrid.recipe_yaml import Path_, SourceTree, parse_scalar, read_yaml
+from edgehybrid.recipe_refusal import refusal_of
+from edgehybrid.recipe_yaml import Path_, apply_override, dump_yaml, read_yaml
 
 
 class DatasetFacts(NamedTuple):
@@ -28,8 +36,8 @@ class DatasetFacts(NamedTuple):
     std: tuple[float, ...]
 
 
-# Mean and standard deviation of [0, 1] pixels. Colour images: those of ImageNet, also for CIFAR-100, as in the
-# first author's training code. Digits: of the 1,437 training images.
+# Mean and standard deviation of [0, 1] pixels. Colour images: those of ImageNet, also for CIFAR-100, as in
+# the first author's training code. Digits: of the 1,437 training images.
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DATASETS: Mapping[str, DatasetFacts] = {
     "digits": DatasetFacts(16, 1, 10, (0.305,), (0.33,)),
@@ -43,7 +51,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 # YAML knows lists only; a frozen recipe holds tuples.
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Epochs = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
-Channels = Annotated[tuple[float, ...], Field(strict=False)]
+Means = Annotated[tuple[float, ...], Field(strict=False)]
+Deviations = Annotated[tuple[Positive, ...], Field(strict=False)]
 
 
 class Section(BaseModel):
@@ -55,11 +64,16 @@ class Section(BaseModel):
 class Data(Section):
     """Which images, from where, and how they are normalised: ``(pixel / 255 - mean) / std`` per channel."""
 
+    # An editor must not ask for what the data set fills in.
+    model_config = ConfigDict(json_schema_extra={"required": ["dataset"]})
+
     dataset: Literal["digits", "cifar100", "imagenet2012"]
-    path: str | None = Field(None, description="folder of local arrays; null: EDGEHYBRID_DATA, then download")
+    path: str | None = Field(
+        default=None, description="folder of local arrays; null: EDGEHYBRID_DATA, then download"
+    )
     image_side: int = Field(ge=8, le=512, description="pixels; the default is the data set's own")
-    mean: Channels = Field(description="one number a colour channel, in units of the [0, 1] pixel")
-    std: Channels = Field(description="one number a colour channel, in units of the [0, 1] pixel")
+    mean: Means = Field(description="one number a colour channel, in units of the [0, 1] pixel")
+    std: Deviations = Field(description="one number a colour channel, in units of the [0, 1] pixel")
 
     @model_validator(mode="before")
     @classmethod
@@ -69,15 +83,17 @@ class Data(Section):
             return values
         return {"image_side": facts.image_side, "mean": facts.mean, "std": facts.std, **values}
 
-    @model_validator(mode="after")
-    def _one_number_a_channel(self) -> "Data":
-        channels = DATASETS[self.dataset].channels
-        for name, numbers in (("mean", self.mean), ("std", self.std)):
-            if len(numbers) != channels:
-                raise ValueError(f"{name} needs {channels} numbers, one a channel, and has {len(numbers)}")
-        if min(self.std) <= 0:
-            raise ValueError("std must be greater than 0")
-        return self
+    @field_validator("mean", "std")
+    @classmethod
+    def _one_number_a_channel(cls, numbers: tuple[float, ...], others: ValidationInfo) -> tuple[float, ...]:
+        # An invalid data set is missing here, and has its own complaint.
+        facts = DATASETS.get(others.data.get("dataset", ""))
+        if facts is not None and len(numbers) != facts.channels:
+            raise ValueError(
+                f"'data.{others.field_name}' needs one number for each of the {facts.channels} colour "
+                f"channels of {others.data['dataset']}, and has {len(numbers)}"
+            )
+        return numbers
 
     @property
     def channels(self) -> int:
@@ -93,17 +109,21 @@ class Data(Section):
 class Placement(Section):
     """Which layers are quantised, to how many bits, and which stay in full precision.
 
-    Every layer that no selector of ``full_precision`` names is quantised. Selectors: ``all``, ``first``, ``last``,
-    ``shortcuts`` (the 1×1 convolutions of residual connections), ``dense``, ``stage1`` … (the 3×3 convolutions of
-    a stage) or the name of a layer.
+    Every layer that no selector of ``full_precision`` names is quantised. Selectors: ``all``, ``first``,
+    ``last``, ``shortcuts`` (the 1×1 convolutions of residual connections), ``dense``, ``stage1`` … (the 3×3
+    convolutions of a stage but the first layer) or the name of a layer.
     """
 
-    full_precision: Names = Field(("first", "last"), description="selectors; all others are quantised")
-    weight_bits: int = Field(1, ge=1, le=8, description="bits of the quantised weights")
-    activation_bits: int = Field(1, ge=1, le=8, description="bits of the quantised activations")
-    float_fraction: Fraction = Field(0.0, description="share of full-precision filters in each quantised conv")
+    full_precision: Names = Field(
+        default=("first", "last"), description="selectors; the other layers are quantised"
+    )
+    weight_bits: int = Field(default=1, ge=1, le=8, description="bits of the quantised weights")
+    activation_bits: int = Field(default=1, ge=1, le=8, description="bits of the quantised activations")
+    float_fraction: Fraction = Field(
+        default=0.0, description="share of full-precision filters in each quantised 3×3 convolution"
+    )
     float_filter_input: Literal["real", "sign"] = Field(
-        "real", description="what the full-precision filters of a split convolution read"
+        default="real", description="what the full-precision filters of a split convolution read"
     )
 
 
@@ -111,16 +131,20 @@ class NetworkRecipe(Section):
     """Topology, width and precision."""
 
     architecture: Literal["resnet20", "vgg19"]
-    width: Positive = Field(1.0, description="factor on the number of filters of every convolution")
-    residual: bool = Field(False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)")
-    pad_value: Literal[0, 1] = Field(1, description="value around the image of a quantised convolution")
+    width: float = Field(default=1.0, gt=0, le=64, description="factor on the filters of every convolution")
+    residual: bool = Field(
+        default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
+    )
+    pad_value: int = Field(
+        default=1, ge=0, le=1, description="value around the map that a quantised convolution reads"
+    )
     placement: Placement = Placement()
 
 
 class Sgd(Section):
     """Stochastic gradient descent with momentum; weight decay is added to the gradient, as in PyTorch."""
 
-    kind: Literal["sgd"]
+    kind: Literal["sgd"] = "sgd"
     learning_rate: Positive = 0.1
     momentum: Fraction = 0.9
     nesterov: bool = True
@@ -145,7 +169,7 @@ class Constant(Section):
 class Step(Section):
     """The learning rate times ``factor`` from the start of each listed epoch on (epochs count from 1)."""
 
-    kind: Literal["step"]
+    kind: Literal["step"] = "step"
     epochs: Epochs = (81, 122, 160)
     factor: Positive = 0.1
 
@@ -159,30 +183,38 @@ class Cosine(Section):
 class Augmentation(Section):
     """Random changes of training images."""
 
-    crop_padding_pixels: int = Field(4, ge=0, le=64, description="zero border, then a random crop of the old size")
+    crop_padding_pixels: int = Field(
+        default=4, ge=0, le=64, description="zero border, then a random crop of the old size"
+    )
     horizontal_flip: bool = True
 
 
 class LatentWeights(Section):
-    """What is done to the real-valued weights behind quantised ones (Rastegari et al. 2016, released code)."""
+    """What is done to the real-valued weights behind quantised ones (Rastegari et al. 2016, their code)."""
 
-    centre: bool = Field(True, description="subtract the mean over input channels after each step")
-    clip: bool = Field(True, description="clip to [-1, 1] after each step")
+    centre: bool = Field(default=True, description="subtract the mean over input channels after each step")
+    clip: bool = Field(default=True, description="clip to [-1, 1] after each step")
     gradient_scale: Literal["xnor_net", "none"] = Field(
-        "xnor_net", description="xnor_net: times (1 - 1/c_in)·n, n = weights of a filter"
+        default="xnor_net", description="xnor_net: times (1 - 1/c_in)·n, n = weights of a filter"
     )
+
+
+# The sections whose fields depend on their ``kind``, and the kind of one that names none.
+_DEFAULT_KINDS: Mapping[Path_, str] = {("training", "optimizer"): "sgd", ("training", "schedule"): "step"}
 
 
 class Training(Section):
     """The defaults are the first author's published CIFAR ResNet recipe."""
 
-    epochs: int = Field(199, ge=1)
-    batch_size: int = Field(100, ge=1)
-    seed: int = Field(2, ge=0, lt=2**31)
-    optimizer: Annotated[Sgd | Adam, Field(discriminator="kind")] = Sgd(kind="sgd")
-    schedule: Annotated[Constant | Step | Cosine, Field(discriminator="kind")] = Step(kind="step")
-    weight_decay: NotNegative = Field(1e-5, description="L2 factor on every trainable variable")
-    gradient_clip_norm: Positive | None = Field(None, description="bound on the global norm of the gradient")
+    epochs: int = Field(default=199, ge=1)
+    batch_size: int = Field(default=100, ge=1)
+    seed: int = Field(default=2, ge=0, lt=2**31)
+    optimizer: Annotated[Sgd | Adam, Field(discriminator="kind")] = Sgd()
+    schedule: Annotated[Constant | Step | Cosine, Field(discriminator="kind")] = Step()
+    weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on every trainable variable")
+    gradient_clip_norm: Positive | None = Field(
+        default=None, description="bound on the global norm of the gradient; null: none"
+    )
     augmentation: Augmentation = Augmentation()
     latent_weights: LatentWeights = LatentWeights()
 
@@ -192,11 +224,9 @@ class Training(Section):
         """``optimizer: {learning_rate: 0.05}`` changes the default optimizer, without naming it again."""
         if not isinstance(values, dict):
             return values
-        kinds = {"optimizer": "sgd", "schedule": "step"}
-        named = {
-            key: {"kind": kind, **values[key]} for key, kind in kinds.items() if isinstance(values.get(key), dict)
-        }
-        return {**values, **named}
+        kinds = {path[-1]: kind for path, kind in _DEFAULT_KINDS.items()}
+        sections = {key: values[key] for key in kinds if isinstance(values.get(key), dict)}
+        return {**values, **{key: {"kind": kinds[key], **section} for key, section in sections.items()}}
 
 
 class Published(Section):
@@ -213,7 +243,10 @@ class Published(Section):
 class Recipe(Section):
     """Everything that defines a trained network. Source: recipes/README.md."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_./]*$", description="the file's path below recipes/, no suffix")
+    # The name becomes part of a folder's name, so it must not climb out with "..".
+    name: str = Field(
+        pattern=r"^[a-z0-9_]+([./][a-z0-9_]+)*$", description="the file's path below recipes/, no suffix"
+    )
     description: str
     published: Published | None = None
     data: Data
@@ -222,7 +255,7 @@ class Recipe(Section):
 
     def to_yaml(self) -> str:
         """The recipe with every default filled in."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.model_dump(mode="json"))
 
     @property
     def sha256(self) -> str:
@@ -247,8 +280,8 @@ def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Reci
     """Reads a recipe.
 
     Args:
-        path_or_name: a YAML file, or the name of a shipped recipe.
-        overrides: ``dotted.path=value`` each, the value in YAML.
+        path_or_name: a YAML file, or the name of a shipped recipe; a file goes first.
+        overrides: ``dotted.path=value`` each, the value in YAML; of two for one key the later holds.
 
     Raises:
         RecipeError: unreadable file, unknown name or key, wrong type, value out of range.
@@ -256,108 +289,31 @@ def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Reci
     path = _find(str(path_or_name))
     tree = read_yaml(path)
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override, _DEFAULT_KINDS)
     try:
         return Recipe.model_validate(tree.data)
     except ValidationError as error:
-        raise _explain(tree, error) from error
+        raise refusal_of(error, tree, Recipe, _DEFAULT_KINDS) from error
 
 
 def _find(path_or_name: str) -> Path:
     path = Path(path_or_name)
-    if path.is_file():
-        return path
     shipped = recipes_folder() / f"{path_or_name}.yaml"
-    if path.suffix not in (".yaml", ".yml") and shipped.is_file():
-        return shipped
-    nearest = difflib.get_close_matches(path_or_name, recipe_names(), n=1)
+    try:
+        if path.is_file():
+            return path
+        if path.suffix not in (".yaml", ".yml") and shipped.is_file():
+            return shipped
+        beside = [str(other) for other in path.parent.glob("*.y*ml")]
+    except OSError as error:
+        raise RecipeError(f"A recipe cannot be opened: {error.strerror}.", received=path_or_name) from error
+    nearest = difflib.get_close_matches(path_or_name, [*recipe_names(), *beside], n=1)
     raise RecipeError(
         "There is no such recipe.",
         received=path_or_name,
         allowed=f"a YAML file, or one of: {', '.join(recipe_names())}",
         next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
     )
-
-
-def _apply_override(tree: SourceTree, override: str) -> None:
-    dotted, equals, text = override.partition("=")
-    keys = tuple(dotted.strip().split("."))
-    if not equals or not all(keys):
-        raise RecipeError(
-            "An override is not of the form KEY=VALUE.", received=f"--set {override}",
-            allowed="a dotted path and a YAML value, such as training.epochs=3",
-        )  # fmt: skip
-    node = tree.data
-    for depth, key in enumerate(keys[:-1]):
-        node = node.setdefault(key, {})
-        if not isinstance(node, dict):
-            raise RecipeError(
-                f"'{'.'.join(keys[: depth + 1])}' is a value, not a section.", received=f"--set {override}"
-            )
-    value = parse_scalar(text, f"--set {override}")
-    if keys[-1] == "kind" and node.get("kind") != value:
-        # Another optimizer or schedule has other fields: the old ones must not linger.
-        node.clear()
-    node[keys[-1]] = value
-    tree.places[keys] = f"--set {override}"
-
-
-def _explain(tree: SourceTree, error: ValidationError) -> RecipeError:
-    """The first complaint of pydantic, in the project's words, with the place it is about."""
-    problem = error.errors()[0]
-    path = _path_in_file(tree.data, problem["loc"])
-    key, section = (str(path[-1]) if path else "recipe"), ".".join(map(str, path[:-1])) or "the recipe"
-    if problem["type"] == "extra_forbidden":
-        valid = list(_section_at(Recipe, problem["loc"][:-1]).model_fields)
-        nearest = difflib.get_close_matches(key, valid, n=1)
-        return RecipeError(
-            f"{tree.place(path)}: unknown key '{key}' in {section}.",
-            received=key,
-            allowed=", ".join(valid),
-            next_step=f"Did you mean '{nearest[0]}'?" if nearest else "Remove it, or see recipes/README.md.",
-        )
-    if problem["type"] == "missing":
-        return RecipeError(
-            f"{tree.place(path[:-1])}: key '{key}' is missing in {section}.",
-            allowed=_allowed(problem), next_step=f"Add '{key}:'.",
-        )  # fmt: skip
-    return RecipeError(
-        f"{tree.place(path)}: '{'.'.join(map(str, path))}' is not acceptable: {problem['msg']}.",
-        received=repr(problem["input"]), allowed=_allowed(problem),
-    )  # fmt: skip
-
-
-def _allowed(problem: Any) -> str | None:
-    context = problem.get("ctx", {})
-    bounds = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = [f"{sign} {context[name]}" for name, sign in bounds.items() if name in context]
-    return " and ".join(limits) or context.get("expected") or context.get("expected_tags")
-
-
-def _path_in_file(data: Any, location: Sequence[int | str]) -> Path_:
-    """``location`` without the tags that pydantic inserts for optimizer and schedule kinds."""
-    path: list[int | str] = []
-    node = data
-    for index, part in enumerate(location):
-        is_tag = isinstance(node, dict) and part not in node and node.get("kind") == part
-        if is_tag and index < len(location):
-            continue
-        path.append(part)
-        inside = (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int))
-        node = node[part] if inside else None
-    return tuple(path)
-
-
-def _section_at(section: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel]:
-    """The model class that ``location`` (tags included) leads to."""
-    kinds = {"sgd": Sgd, "adam": Adam, "constant": Constant, "step": Step, "cosine": Cosine}
-    for part in location:
-        if part in kinds:
-            section = kinds[str(part)]
-        elif (annotation := section.model_fields[str(part)].annotation) is not None:
-            inner = [a for a in getattr(annotation, "__args__", (annotation,)) if isinstance(a, type)]
-            section = next((a for a in inner if issubclass(a, BaseModel)), section)
-    return section
 
 
 if __name__ == "__main__":

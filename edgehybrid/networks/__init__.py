@@ -35,7 +35,9 @@ def float_twin(recipe: Recipe) -> Recipe:
     )
 
 
-def build_network(name: str, part: NetworkRecipe, image_side: int, image_channels: int, classes: int) -> Network:
+def build_network(
+    name: str, part: NetworkRecipe, image_side: int, image_channels: int, classes: int
+) -> Network:
     """``network_of`` for the network part of a recipe and an input that may differ from the recipe's own."""
     if part.architecture == "resnet20":
         if part.residual:
@@ -52,9 +54,11 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         if layer.out_channels < 1:
             raise RecipeError(
                 f"The width leaves layer '{layer.name}' without a filter.",
-                received=f"network.width: {part.width}", allowed="a width that gives every layer at least 1 filter",
+                received=f"network.width: {part.width}",
+                allowed="a width that gives every layer at least 1 filter",
             )  # fmt: skip
     layers = place(bare, part.placement)
     return Network(
-        name, part.architecture, part.width, image_side, image_channels, classes, part.pad_value, layers, graph(layers)
-    )
+        name, part.architecture, part.width, image_side, image_channels, classes, part.pad_value, layers,
+        graph(layers),
+    )  # fmt: skip

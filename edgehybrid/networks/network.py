@@ -14,7 +14,8 @@ Op = Literal["layer", "batch_norm", "relu", "max_pool", "global_average_pool", "
 class Layer:
     """A layer with weights: a 3×3 convolution, the 1×1 convolution of a shortcut, or a dense layer.
 
-    A dense layer is a 1×1 convolution on a map of side 1. Maps are square. No layer has a bias: BatchNorm follows.
+    A dense layer is a 1×1 convolution on a map of side 1. Maps are square. No layer has a bias: BatchNorm
+    follows.
 
     Attributes:
         kernel_side, stride: pixels.
@@ -25,7 +26,8 @@ class Layer:
             the map that the layer reads.
         float_filters: how many of the filters are in full precision; all of them in a full-precision layer.
         float_filter_input: what the full-precision filters of a split layer read: the real map, or its sign.
-        reason: the selector of the recipe that put the layer in full precision, or ``quantised``.
+        reason: the selector of the recipe that put the layer in full precision; ``float_fraction`` where that
+            field put filters in full precision; else ``quantised``.
     """
 
     name: str
@@ -153,7 +155,7 @@ class Graph:
         return self.add_node("batch_norm", f"{name}_bn", name)
 
     def activated_layer(self, name: str, source: str) -> str:
-        """``normalised_layer`` on a real map: a full-precision layer gets a ReLU where others get a quantiser.
+        """``normalised_layer`` on a real map: full-precision layers get a ReLU where others have a quantiser.
 
         The quantiser itself is a part of the layer, so only the ReLU is a node.
         """

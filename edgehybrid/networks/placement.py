@@ -1,5 +1,6 @@
-"""Which layer gets which precision. The placements of the paper are data in recipes/; here is what they mean."""
+"""Which layer gets which precision. The paper's placements are data in recipes/; here is what they mean."""
 
+import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,14 +19,16 @@ def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
     intra-layer sectioning); shortcuts and dense layers are not split.
 
     Raises:
-        RecipeError: a selector that names nothing in this network, or two precisions that cannot be combined.
+        RecipeError: a selector that names nothing in this network.
     """
     selectors = _selectors(layers)
     for name in placement.full_precision:
         if name not in selectors:
+            nearest = difflib.get_close_matches(name, selectors, n=1)
             raise RecipeError(
                 "A selector of network.placement.full_precision names nothing in this network.",
                 received=name, allowed=", ".join(selectors),
+                next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
             )  # fmt: skip
     return tuple(_place_one(layer, placement, selectors) for layer in layers)
 
@@ -60,9 +63,11 @@ def _place_one(layer: Layer, placement: Placement, selectors: Mapping[str, Selec
     split = math.floor(placement.float_fraction * layer.out_channels + 1e-9) if layer.kind == "conv" else 0
     if split == layer.out_channels:
         return replace(
-            layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=split, reason="float_fraction"
-        )
+            layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=split,
+            reason="float_fraction",
+        )  # fmt: skip
     return replace(
-        layer, weight_bits=placement.weight_bits, activation_bits=placement.activation_bits, float_filters=split,
-        float_filter_input=placement.float_filter_input, reason="float_fraction" if split else "quantised",
+        layer, weight_bits=placement.weight_bits, activation_bits=placement.activation_bits,
+        float_filters=split, float_filter_input=placement.float_filter_input,
+        reason="float_fraction" if split else "quantised",
     )  # fmt: skip

@@ -9,8 +9,8 @@ BLOCKS_A_STAGE = 3
 def layers(width: float, image_side: int, image_channels: int, classes: int) -> tuple[Layer, ...]:
     """The 22 layers in forward order, precision not yet assigned.
 
-    Stages 2 and 3 begin with stride 2 and a 1×1 stride-2 shortcut. Source: Chakraborty et al. 2019, section 2.1;
-    the counts behind their Tables 4 and 5 fix the shortcut convolutions and the classifier.
+    Stages 2 and 3 begin with stride 2 and a 1×1 stride-2 shortcut. Source: Chakraborty et al. 2019, section
+    2.1; the counts behind their Tables 4 and 5 fix the shortcut convolutions and the classifier.
     """
     filters = [int(stage * width) for stage in STAGES]
     side, channels = image_side, filters[0]
@@ -21,11 +21,10 @@ def layers(width: float, image_side: int, image_channels: int, classes: int) -> 
             stride = 2 if stage > 1 and block == 1 else 1
             # SAME padding: the output side is the input side divided by the stride, rounded up.
             out_side = -(-side // stride)
-            found.append(Layer(f"{name}_conv1", "conv", channels, out, 3, stride, side, out_side, side, stage))
+            sides = (side, out_side, side)
+            found.append(Layer(f"{name}_conv1", "conv", channels, out, 3, stride, *sides, stage))
             if stride == 2:
-                found.append(
-                    Layer(f"{name}_shortcut", "shortcut", channels, out, 1, stride, side, out_side, side, stage)
-                )
+                found.append(Layer(f"{name}_shortcut", "shortcut", channels, out, 1, stride, *sides, stage))
             found.append(Layer(f"{name}_conv2", "conv", out, out, 3, 1, out_side, out_side, out_side, stage))
             side, channels = out_side, out
     found.append(Layer("fc", "dense", channels, classes, 1, 1, 1, 1, 1, stage=0))
@@ -38,8 +37,8 @@ def graph(layers: tuple[Layer, ...]) -> tuple[Node, ...]:
         y = relu(bn(conv1(bn(x)))) + shortcut(x)
         z = relu(bn(conv2(bn(y))) + y)
 
-    and at the end: average pool, BatchNorm, dense layer, BatchNorm. A full-precision shortcut is convolution and
-    BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution.
+    and at the end: average pool, BatchNorm, dense layer, BatchNorm. A full-precision shortcut is convolution
+    and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution.
     """
     by_name = {layer.name: layer for layer in layers}
     g = Graph(layers)

@@ -41,10 +41,11 @@ def layers(
 
 
 def graph(layers: tuple[Layer, ...]) -> tuple[Node, ...]:
-    """The forward pass: convolution, BatchNorm, quantiser (or ReLU), the pool between BatchNorm and quantiser.
+    """The forward pass: convolution, BatchNorm, quantiser (or ReLU); pools between BatchNorm and quantiser.
 
-    In this order the converter fuses scale, BatchNorm and sign into the thresholds of the convolution before, and
-    the pool works on bits. With shortcuts, each pair of convolutions from stage 2 on adds the map that it read:
+    In this order the converter fuses scale, BatchNorm and sign into the thresholds of the convolution before,
+    and the pool works on bits. With shortcuts, each pair of convolutions from stage 2 on adds the map that it
+    read:
 
         y = bn(conv(q(bn(conv(q(x)))))) + shortcut(x)
     """

@@ -1,0 +1,176 @@
+"""Data sets as NumPy arrays: digits (embedded in scikit-learn), local array files, CIFAR-100 by download.
+
+Nothing here loads TensorFlow unless a download is needed.
+"""
+
+import lzma
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehybrid.errors import DataError, MissingExtraError
+from edgehybrid.recipe import Data
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+DIGITS_TEST_IMAGES = 360
+
+
+class Split(NamedTuple):
+    """Images, uint8 (n, side, side, channels), and labels, int64 (n,), 0 … classes-1."""
+
+    images: Images
+    labels: Labels
+
+
+class Splits(NamedTuple):
+    """The training and the test images of a data set."""
+
+    train: Split
+    test: Split
+
+
+def load_splits(data: Data) -> Splits:
+    """Reads the data set of a recipe.
+
+    Digits come with scikit-learn. Others come from ``data.path``, else from the folder that the environment variable
+    ``EDGEHYBRID_DATA`` names, else (CIFAR-100) from tensorflow-datasets, which downloads them once.
+
+    Raises:
+        DataError: files that are missing, damaged, or do not fit the recipe.
+    """
+    if data.dataset == "digits":
+        splits = _digits(data.image_side)
+    elif (folder := data.path or os.environ.get("EDGEHYBRID_DATA")) is not None:
+        splits = _local(Path(folder), data.dataset)
+    elif data.dataset == "cifar100":
+        splits = _downloaded_cifar100()
+    else:
+        raise DataError(
+            f"There are no images for data set '{data.dataset}'.",
+            allowed="a folder of arrays: *-images.npy[.xz] and *-labels.npy[.xz]",
+            next_step="Name the folder in data.path, or in the environment variable EDGEHYBRID_DATA.",
+        )
+    for name, split in zip(Splits._fields, splits, strict=True):
+        _check(name, split, data)
+    return splits
+
+
+def normalise(images: Images, data: Data) -> NDArray[np.float32]:
+    """``(pixel / 255 - mean) / std`` per channel, float32."""
+    mean, std = np.asarray(data.mean, np.float32), np.asarray(data.std, np.float32)
+    return np.asarray((images.astype(np.float32) / np.float32(255) - mean) / std, np.float32)
+
+
+def _digits(side: int) -> Splits:
+    """scikit-learn's 1,797 scanned digits of 8×8 pixels, each pixel repeated; every fifth is a test image.
+
+    The scans are in the order they were collected, so writers are in both parts.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("scikit-learn", "train") from error
+    if side % 8:
+        raise DataError(
+            "The digits have 8×8 pixels and are scaled up by a whole number.",
+            received=f"data.image_side: {side}", allowed="a multiple of 8",
+        )  # fmt: skip
+    bunch = load_digits()
+    # Grey levels are 0 … 16 in the source.
+    pixels = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    images = pixels.repeat(side // 8, axis=1).repeat(side // 8, axis=2)
+    labels = bunch.target.astype(np.int64)
+    test = np.zeros(len(images), bool)
+    test[np.random.default_rng(0).permutation(len(images))[:DIGITS_TEST_IMAGES]] = True
+    return Splits(Split(images[~test], labels[~test]), Split(images[test], labels[test]))
+
+
+def _local(folder: Path, dataset: str) -> Splits:
+    """Array files of a folder: those whose name begins with ``test`` are the test images, all others training."""
+    if (folder / dataset).is_dir():
+        folder = folder / dataset
+    stems = sorted(p.name.split("-images.npy")[0] for p in folder.glob("*-images.npy*"))
+    test = [stem for stem in stems if stem.startswith("test")]
+    train = [stem for stem in stems if not stem.startswith("test")]
+    if not test or not train:
+        raise DataError(
+            f"The folder has no {'training' if test else 'test'} images.",
+            received=folder,
+            allowed="files named train*-images.npy[.xz], train*-labels.npy[.xz], test-images.npy[.xz], test-labels.npy[.xz]",
+            next_step="Correct data.path or the environment variable EDGEHYBRID_DATA.",
+        )
+    return Splits(_joined(folder, train), _joined(folder, test))
+
+
+def _joined(folder: Path, stems: list[str]) -> Split:
+    parts = [Split(_read(folder, f"{stem}-images"), _read(folder, f"{stem}-labels")) for stem in stems]
+    for stem, part in zip(stems, parts, strict=True):
+        if part.images.dtype != np.uint8 or part.images.ndim != 4 or part.labels.shape != part.images.shape[:1]:
+            raise DataError(
+                f"{folder}: the arrays '{stem}' do not fit together.",
+                received=f"images {part.images.dtype} {part.images.shape}, labels {part.labels.shape}",
+                allowed="images uint8 (n, side, side, channels), labels (n,)",
+            )
+    if len({part.images.shape[1:] for part in parts}) > 1:
+        raise DataError(
+            f"{folder}: the training files hold images of different shapes.",
+            received=", ".join(f"{s}: {p.images.shape[1:]}" for s, p in zip(stems, parts, strict=True)),
+        )
+    return Split(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]).astype(np.int64),
+    )
+
+
+def _read(folder: Path, stem: str) -> NDArray[Any]:
+    plain, packed = folder / f"{stem}.npy", folder / f"{stem}.npy.xz"
+    path = plain if plain.is_file() else packed
+    try:
+        with plain.open("rb") if path == plain else lzma.open(packed) as stream:
+            return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+    except FileNotFoundError as error:
+        raise DataError(f"A data file is missing: {plain} or {packed}.") from error
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        raise DataError(
+            f"{path}: the data file is damaged: {error}.",
+            allowed="a NumPy array file, plain or xz-compressed",
+            next_step="Copy the file again.",
+        ) from error
+
+
+def _downloaded_cifar100() -> Splits:
+    try:
+        import tensorflow_datasets as tfds
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("tensorflow-datasets", "train") from error
+    try:
+        arrays = tfds.as_numpy(tfds.load("cifar100", split=["train", "test"], batch_size=-1))
+    except (OSError, tfds.download.DownloadError, ConnectionError) as error:
+        raise DataError(
+            f"CIFAR-100 could not be downloaded: {error}.",
+            next_step="Name a folder of local arrays in data.path or EDGEHYBRID_DATA, or try again with a network.",
+        ) from error
+    return Splits(*(Split(part["image"], part["label"].astype(np.int64)) for part in arrays))
+
+
+def _check(name: str, split: Split, data: Data) -> None:
+    expected = (data.image_side, data.image_side, data.channels)
+    if len(split.images) == 0:
+        raise DataError(f"The {name} split of '{data.dataset}' holds no image.")
+    if split.images.shape[1:] != expected:
+        raise DataError(
+            f"The {name} images of '{data.dataset}' have another shape than the recipe says.",
+            received=split.images.shape[1:], allowed=expected,
+            next_step="Set data.image_side to the side of the images.",
+        )  # fmt: skip
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if low < 0 or high >= data.classes:
+        raise DataError(
+            f"The {name} labels of '{data.dataset}' are out of range.",
+            received=f"{low} … {high}", allowed=f"0 … {data.classes - 1}",
+        )  # fmt: skip

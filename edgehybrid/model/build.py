@@ -1,0 +1,97 @@
+"""Network → tf_keras model: one Keras layer, or a few, for each node of the graph."""
+
+from typing import Any
+
+from edgehybrid.model.compat import keras
+from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D
+from edgehybrid.model.quantizers import quantizer
+from edgehybrid.networks import Layer, Network
+
+# The first author's published code (pca-hybrid, 2019): eps 1e-4, running averages updated by a tenth.
+BATCH_NORM_EPSILON = 1e-4
+BATCH_NORM_MOMENTUM = 0.9
+
+
+def build_model(network: Network) -> Any:
+    """The Keras model of a network, with random weights from Keras' global generator.
+
+    Input: float32 (batch, side, side, channels), normalised. Output: float32 logits (batch, classes).
+    """
+    image = keras.Input((network.image_side, network.image_side, network.image_channels), name="image")
+    values = {"image": image}
+    for node in network.graph:
+        inputs = [values[name] for name in node.inputs]
+        if node.op == "layer":
+            values[node.name] = _apply_layer(network.layer(node.name), network.pad_value, inputs[0])
+        elif node.op == "add":
+            values[node.name] = keras.layers.Add(name=node.name)(inputs)
+        else:
+            values[node.name] = _weightless(node.op, node.name)(inputs[0])
+    return keras.Model(image, values[network.graph[-1].name], name=network.name.replace("/", "_"))
+
+
+def _weightless(op: str, name: str) -> Any:
+    if op == "batch_norm":
+        return keras.layers.BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name
+        )
+    makers = {
+        "relu": keras.layers.ReLU,
+        "max_pool": keras.layers.MaxPooling2D,
+        "global_average_pool": keras.layers.GlobalAveragePooling2D,
+        "flatten": keras.layers.Flatten,
+    }
+    return makers[op](name=name)
+
+
+def _apply_layer(layer: Layer, pad_value: int, x: Any) -> Any:
+    if layer.kind == "dense":
+        return _apply_dense(layer, x)
+    if layer.is_float:
+        return _float_convolution(layer, layer.out_channels, layer.name)(x)
+    if not layer.is_split:
+        return _quantised_convolution(layer, pad_value, layer.name)(x)
+    # A split layer: its full-precision filters come first, and read the real map or its sign.
+    real = x
+    if layer.float_filter_input == "sign":
+        real = keras.layers.Activation(quantizer(layer.activation_bits), name=f"{layer.name}_float_input")(x)
+    return keras.layers.Concatenate(name=layer.name)(
+        [
+            _float_convolution(layer, layer.float_filters, f"{layer.name}_float")(real),
+            _quantised_convolution(layer, pad_value, f"{layer.name}_quantised")(x),
+        ]
+    )
+
+
+def _float_convolution(layer: Layer, filters: int, name: str) -> Any:
+    make = PointwiseConv2D if layer.kernel_side == 1 else keras.layers.Conv2D
+    return make(
+        filters, layer.kernel_side, layer.stride, padding="same", use_bias=False,
+        kernel_initializer=_initializer(layer), name=name,
+    )  # fmt: skip
+
+
+def _quantised_convolution(layer: Layer, pad_value: int, name: str) -> Any:
+    return ScaledQuantConv2D(
+        layer.quantised_filters, layer.kernel_side, layer.stride, padding="same", pad_values=float(pad_value),
+        input_quantizer=quantizer(layer.activation_bits), kernel_quantizer=quantizer(layer.weight_bits),
+        use_bias=False, kernel_initializer=_initializer(layer), kernel_constraint=None, name=name,
+    )  # fmt: skip
+
+
+def _apply_dense(layer: Layer, x: Any) -> Any:
+    """A quantised dense layer is a 1×1 convolution on a map of side 1: only convolutions have a packed form."""
+    if layer.is_float:
+        return keras.layers.Dense(
+            layer.out_channels, use_bias=False, kernel_initializer=_initializer(layer), name=layer.name
+        )(x)
+    x = keras.layers.Reshape((1, 1, layer.in_channels), name=f"{layer.name}_map")(x)
+    x = _quantised_convolution(layer, 1, layer.name)(x)
+    return keras.layers.Flatten(name=f"{layer.name}_flat")(x)
+
+
+def _initializer(layer: Layer) -> Any:
+    """N(0, 2/(k²·O)) for convolutions, N(0, 0.01²) for dense layers, as in the first author's code."""
+    if layer.kind == "dense":
+        return keras.initializers.RandomNormal(stddev=0.01)
+    return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")

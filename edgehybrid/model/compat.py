@@ -1,0 +1,38 @@
+"""The only place that looks at TensorFlow and Keras versions.
+
+Larq 0.14 needs Keras 2: the package ``tf_keras`` and ``TF_USE_LEGACY_KERAS=1``, set before TensorFlow is imported.
+"""
+
+import os
+import sys
+
+from edgehybrid.errors import EdgehybridError, MissingExtraError
+
+if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+    raise EdgehybridError(
+        "TensorFlow was imported before edgehybrid, with Keras 3.",
+        next_step="Set TF_USE_LEGACY_KERAS=1 in the environment, or import edgehybrid.model first.",
+    )
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+# TensorFlow's start-up notes about CPU instructions are not about the user's work.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+try:
+    import larq
+    import tensorflow as tf
+    import tf_keras as keras
+except ModuleNotFoundError as error:
+    raise MissingExtraError(error.name or "tensorflow", "train") from error
+
+__all__ = ["keras", "larq", "tf", "versions"]
+
+
+def versions() -> dict[str, str]:
+    """Versions of the training tools, by package name."""
+    return {"tensorflow": tf.__version__, "tf-keras": keras.__version__, "larq": _installed("larq")}
+
+
+def _installed(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)

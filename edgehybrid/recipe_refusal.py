@@ -1,0 +1,102 @@
+"""Says what is wrong with a recipe in the words of recipes/README.md, where pydantic speaks of Python."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from edgehybrid.errors import RecipeError
+from edgehybrid.recipe_yaml import Path_, SourceTree
+
+# pydantic's name of a complaint, and what the value must be.
+_MUST_BE = {
+    "model_type": "a section of keys",
+    "model_attributes_type": "a section of keys",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number of ordinary size",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "lower-case letters, digits and _, in parts joined by . or /",
+}
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+def refusal_of(
+    error: ValidationError, tree: SourceTree, root: type[BaseModel], default_kinds: Mapping[Path_, str]
+) -> RecipeError:
+    """The most telling complaint of ``error``, with the place in the file or the override it is about.
+
+    Args:
+        error: what pydantic found.
+        tree: the data it looked at.
+        root: the model that the data should follow.
+        default_kinds: paths of the sections whose ``kind`` chooses among several models.
+    """
+    problems = error.errors()
+    # A misspelt key also shows as a missing one, and the spelling is the cause.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    complaint, location, value = problem["type"], problem["loc"], problem["input"]
+    # pydantic puts the kind into the location, where the file has no key.
+    path = tuple(part for at, part in enumerate(location) if location[:at] not in default_kinds)
+    if complaint == "union_tag_invalid":
+        path, value = (*path, "kind"), value["kind"]
+    name, where = ".".join(map(str, path)), tree.place(path)
+    section = ".".join(map(str, path[:-1])) or "the recipe"
+    if complaint == "extra_forbidden":
+        what = f"{where}: unknown key '{path[-1]}' in {section}."
+        return _wrong_choice(what, path[-1], _keys(root, location))
+    if complaint == "missing":
+        return RecipeError(
+            f"{tree.place(path[:-1])}: key '{path[-1]}' is missing in {section}.",
+            next_step=f"Add '{path[-1]}:'; recipes/README.md says what it means.",
+        )
+    context = problem.get("ctx", {})
+    if complaint == "value_error":
+        return RecipeError(f"{where}: {context['error']}.")
+    if (choices := context.get("expected_tags") or context.get("expected")) is not None:
+        what = f"{where}: '{name}' is not one of its choices."
+        return _wrong_choice(what, value, re.findall(r"'([^']*)'", choices))
+    limits = [f"{sign} {context[bound]}" for bound, sign in _BOUNDS.items() if bound in context]
+    if limits:
+        return RecipeError(f"{where}: '{name}' is out of range.", received=_shown(value), allowed=limits[0])
+    must_be = _MUST_BE.get(complaint, f"something else: {problem['msg']}")
+    return RecipeError(
+        f"{where}: '{name}' must be {must_be}.", received=_shown(value), next_step="See recipes/README.md."
+    )
+
+
+def _wrong_choice(what: str, value: Any, choices: Sequence[str]) -> RecipeError:
+    nearest = difflib.get_close_matches(str(value), choices, n=1)
+    return RecipeError(
+        what,
+        received=_shown(value),
+        allowed=", ".join(choices),
+        next_step=f"Did you mean '{nearest[0]}'?" if nearest else "See recipes/README.md.",
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it; only the outline of a section or of a long value."""
+    if isinstance(value, dict):
+        return f"a section with the keys {', '.join(value)}" if value else "an empty section"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def _keys(root: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """The keys of the section in which ``location``, kinds included, ends."""
+    sections = [root]
+    for part in location[:-1]:
+        fields = [section.model_fields[part] for section in sections if part in section.model_fields]
+        if fields:
+            # ``Published | None`` and ``Sgd | Adam`` have arguments, ``Data`` has none.
+            types = get_args(fields[0].annotation) or (fields[0].annotation,)
+            sections = [inner for inner in types if isinstance(inner, type) and issubclass(inner, BaseModel)]
+        else:
+            sections = [s for s in sections if get_args(s.model_fields["kind"].annotation) == (part,)]
+    return list(sections[0].model_fields)

@@ -1,0 +1,165 @@
+"""Writes result rows as one HTML page and one Markdown file. Loads no TensorFlow."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgehybrid.cost import cost_of
+from edgehybrid.errors import EdgehybridError
+from edgehybrid.recipe import Recipe, load_recipe, recipe_names
+from edgehybrid.report.document import Document
+from edgehybrid.report.markdown import markdown_report, markdown_table
+from edgehybrid.report.origin import Entry, Refusal, Row, sort_by_origin
+from edgehybrid.report.page import html_page
+from edgehybrid.report.plots import PAPER_FIGURES, Point, plots
+from edgehybrid.report.result_tables import (
+    boards_table,
+    is_number,
+    provenance_table,
+    published_table,
+    refused_table,
+    results_table,
+)
+from edgehybrid.report.twins import compare_with_twins
+
+__all__ = ["build_report"]
+
+TITLE = "Hybrid binary networks: measured, modelled and published"
+
+
+def build_report(
+    rows: Sequence[Row], runs_folder: Path, out_folder: Path, overwrite: bool = False
+) -> dict[str, object]:
+    """Writes ``report.html`` and ``report.md``. A row whose origin is not proven is listed as refused.
+
+    Returns:
+        ``html`` and ``markdown``: the two paths; ``rows``: how many rows are shown; ``refused``: for each
+        row that is not, ``recipe``, ``run``, ``model`` and ``reason``; ``table``: the results as a Markdown
+        table; ``comparisons``: one sentence for each hybrid network beside its float twin.
+
+    Raises:
+        EdgehybridError: no rows, an output that exists without ``overwrite``, an unwritable folder.
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    if not rows:
+        raise EdgehybridError(
+            "There is no result row to report.", received="0 rows", allowed="at least one row",
+            next_step="Run 'edgehybrid benchmark' to measure one, or 'edgehybrid demo'.",
+        )  # fmt: skip
+    page_file, markdown_file = out_folder / "report.html", out_folder / "report.md"
+    for path in (page_file, markdown_file):
+        if path.exists() and not overwrite:
+            raise EdgehybridError(
+                f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
+            )
+    entries, refused = sort_by_origin(rows, runs_folder)
+    document = _document(entries, refused)
+    _write_files({page_file: html_page(document), markdown_file: markdown_report(document)})
+    return {
+        "html": str(page_file),
+        "markdown": str(markdown_file),
+        "rows": len(entries),
+        "refused": [
+            {**{key: refusal.row[key] for key in ("recipe", "run", "model")}, "reason": refusal.reason}
+            for refusal in refused
+        ],
+        "table": markdown_table(document.results),
+        "comparisons": list(document.comparisons),
+    }
+
+
+def _document(entries: Sequence[Entry], refused: Sequence[Refusal]) -> Document:
+    shipped = [load_recipe(name) for name in recipe_names()]
+    measured, not_drawn = _measured_points(entries)
+    return Document(
+        title=TITLE,
+        comparisons=compare_with_twins(entries),
+        results=results_table(entries),
+        notes=(*_verdict_notes(entries), *not_drawn),
+        boards=boards_table(entries),
+        plots=plots([*measured, *_published_points(shipped, entries)]),
+        refused=refused_table(refused),
+        published=published_table(shipped),
+        provenance=provenance_table(entries),
+    )
+
+
+def _verdict_notes(entries: Sequence[Entry]) -> list[str]:
+    return [
+        f"#{entry.number} is {entry.row['verdict']}: {'; '.join(map(str, entry.row['verdict_reasons']))}"
+        for entry in entries
+        if entry.row["verdict_reasons"]
+    ]
+
+
+def _measured_points(entries: Sequence[Entry]) -> tuple[list[Point], list[str]]:
+    """A point for each network with an accuracy, and a note for each row that has none.
+
+    The same network measured on two devices is one point when its accuracy is the same.
+    """
+    points: dict[Point, None] = {}
+    notes = []
+    for number, row, recipe in entries:
+        cost = cost_of(recipe).as_dict()
+        energy, memory = cost["energy_efficiency_fp"], cost["memory_compression_fp"]
+        top1 = row["top1_percent"]
+        if row["format"] == "int8":
+            notes.append(f"#{number} is not in the plots: the cost model counts the recipe's bits, not int8.")
+        elif row["verdict"] == "invalid":
+            notes.append(f"#{number} is not in the plots: its verdict is invalid.")
+        elif not is_number(top1):
+            notes.append(f"#{number} is not in the plots: it has no accuracy.")
+        elif not (is_number(energy) and is_number(memory)):
+            notes.append(f"#{number} is not in the plots: its network has no full-precision reference.")
+        else:
+            points[_point(recipe, top1, energy, memory, published=False)] = None
+    return list(points), notes
+
+
+def _published_points(recipes: Sequence[Recipe], entries: Sequence[Entry]) -> list[Point]:
+    """The paper's points on the data of the entries, and its figure of each family among them."""
+    measured = [entry.recipe for entry in entries]
+    shown: set[tuple[str, str]] = {(recipe.network.architecture, recipe.data.dataset) for recipe in measured}
+    families = {family for family, _ in shown}
+    shown |= {(family, dataset) for family, dataset in PAPER_FIGURES if family in families}
+    return [
+        _point(
+            recipe, figures.top1_percent, figures.energy_efficiency_fp, figures.memory_compression_fp,
+            published=True,
+        )
+        for recipe in recipes
+        if (figures := recipe.published) is not None
+        and (recipe.network.architecture, recipe.data.dataset) in shown
+    ]  # fmt: skip
+
+
+def _point(recipe: Recipe, top1_percent: float, energy: float, memory: float, published: bool) -> Point:
+    network = recipe.network
+    return Point(
+        recipe.name, network.architecture, recipe.data.dataset, network.width, top1_percent, energy, memory,
+        published,
+    )  # fmt: skip
+
+
+def _write_files(contents: dict[Path, str]) -> None:
+    """Writes all files beside their places first, so that a failure leaves the old ones whole."""
+    temporary: dict[Path, Path] = {}
+    try:
+        for path, text in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            temporary[path] = Path(name)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+        for path, written in temporary.items():
+            # mkstemp's files are for their owner only; a report is for sharing.
+            written.chmod(0o644)
+            written.replace(path)
+    except OSError as error:
+        raise EdgehybridError(
+            f"The report cannot be written: {error}.", next_step="Choose a folder that can be written."
+        ) from error
+    finally:
+        for written in temporary.values():
+            written.unlink(missing_ok=True)

@@ -1,0 +1,105 @@
+"""Keeps a number only where its origin is proven: row → flatbuffer → checkpoint → recipe."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgehybrid.errors import EdgehybridError, RunError
+from edgehybrid.recipe import Recipe
+from edgehybrid.training.checkpoint import read_record
+from edgehybrid.training.run_folder import open_run
+
+Row = Mapping[str, Any]
+
+
+class Entry(NamedTuple):
+    """A row that may be shown: its number in the report, and the recipe that its run was trained with."""
+
+    number: int
+    row: Row
+    recipe: Recipe
+
+
+class Refusal(NamedTuple):
+    """A row that may not be shown, and why."""
+
+    row: Row
+    reason: str
+
+
+def sort_by_origin(rows: Sequence[Row], runs_folder: Path) -> tuple[list[Entry], list[Refusal]]:
+    """Checks every row. Entries are numbered from 1, by device, recipe, format and time."""
+    proven: list[tuple[Row, Recipe]] = []
+    refused: list[Refusal] = []
+    for row in sorted(rows, key=_reading_order):
+        try:
+            proven.append((row, recipe_of(row, runs_folder)))
+        except EdgehybridError as error:
+            refused.append(Refusal(row, _reason(error)))
+    return [Entry(number, row, recipe) for number, (row, recipe) in enumerate(proven, start=1)], refused
+
+
+def recipe_of(row: Row, runs_folder: Path) -> Recipe:
+    """The recipe behind a row, once the run folder proves that all of the row belongs together.
+
+    The flatbuffer's sidecar must name the row's model hash, the run, its recipe and its present checkpoint.
+
+    Raises:
+        RunError: a missing or unreadable file, or two hashes that differ.
+    """
+    run_name, model = _plain_name(row, "run"), _plain_name(row, "model")
+    run = open_run(runs_folder / run_name)
+    checkpoint = read_record(run)
+    sidecar = _read_sidecar((run.path / model).with_suffix(".json"))
+    again = "Convert and benchmark the run again."
+    for what, claimed, proof, next_step in (
+        ("recipe name", row["recipe"], run.recipe.name, again),
+        ("recipe hash", row["recipe_sha256"], run.recipe_sha256, again),
+        ("model hash", row["model_sha256"], sidecar.get("model_sha256"), "Benchmark the run's model again."),
+        ("run of the model", sidecar.get("run"), run.name, again),
+        ("recipe hash of the model", sidecar.get("recipe_sha256"), run.recipe_sha256, again),
+        ("checkpoint hash of the model", sidecar.get("checkpoint_sha256"), checkpoint.sha256, again),
+    ):
+        if claimed is None or claimed != proof:
+            problem = f"The {what} is {_short(claimed)}, but the run says {_short(proof)}."
+            raise RunError(problem, next_step=next_step)
+    return run.recipe
+
+
+def _reading_order(row: Row) -> tuple[str, ...]:
+    return tuple(str(row[key] or "") for key in ("device", "recipe", "format", "threads", "measured_at_utc"))
+
+
+def _reason(error: EdgehybridError) -> str:
+    received = f"({error.received})" if error.received else None
+    return " ".join(part for part in (error.what, received, error.next_step) if part)
+
+
+def _plain_name(row: Row, key: str) -> str:
+    """The row's value as a name inside a folder; a path could lead to files of another run."""
+    name = row[key]
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
+        raise RunError(
+            f"The row names no {key} whose files could prove its origin.",
+            next_step="Benchmark a model inside its run folder.",
+        )
+    return name
+
+
+def _read_sidecar(path: Path) -> Mapping[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing.") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(record, dict):
+        raise RunError(f"{path} is not a JSON object.")
+    return record
+
+
+def _short(value: object) -> str:
+    """Twelve characters tell hashes apart; names stay whole."""
+    text = "not recorded" if value is None else str(value)
+    return f"{text[:12]}…" if len(text) == 64 else text

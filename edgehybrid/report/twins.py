@@ -1,0 +1,76 @@
+"""Says in one sentence what a hybrid network gains and loses against its float twin on the same device."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from edgehybrid.networks import float_twin
+from edgehybrid.recipe import Data, NetworkRecipe, Recipe
+from edgehybrid.report.origin import Entry
+from edgehybrid.report.result_tables import is_number, measured_latency_ms
+
+
+def compare_with_twins(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """A sentence for each pair of a hybrid row and a row of its twin on the same device and threads.
+
+    The twin has the same topology and data with every layer in full precision, under whatever name. Of
+    several measurements of one recipe in one format only the newest is compared; an ``invalid`` one never.
+    """
+    newest: dict[Hashable, Entry] = {}
+    for entry in sorted(entries, key=lambda entry: str(entry.row["measured_at_utc"])):
+        if entry.row["verdict"] != "invalid":
+            newest[entry.recipe.sha256, entry.row["format"], _place(entry)] = entry
+    kept = sorted(newest.values(), key=lambda entry: entry.number)
+    return tuple(
+        _sentence(hybrid, twin)
+        for hybrid in kept
+        for twin in kept
+        if not _is_float(hybrid.recipe)
+        and _place(hybrid) == _place(twin)
+        and _network_and_data(float_twin(hybrid.recipe)) == _network_and_data(twin.recipe)
+    )
+
+
+def _place(entry: Entry) -> tuple[Any, ...]:
+    return entry.row["device"], entry.row["target"], entry.row["threads"], bool(entry.row["emulated"])
+
+
+def _network_and_data(recipe: Recipe) -> tuple[NetworkRecipe, Data]:
+    """What must be equal in twins. Left out: the folder of the images, and padding, which only quantised
+    convolutions read.
+    """
+    return recipe.network.model_copy(update={"pad_value": 1}), recipe.data.model_copy(update={"path": None})
+
+
+def _is_float(recipe: Recipe) -> bool:
+    return float_twin(recipe).network == recipe.network
+
+
+def _sentence(hybrid: Entry, twin: Entry) -> str:
+    ours, theirs = hybrid.row, twin.row
+    latencies = measured_latency_ms(hybrid, "median"), measured_latency_ms(twin, "median")
+    facts = (
+        _ratio("measured size", ours["size_bytes"], theirs["size_bytes"], "smaller", "larger"),
+        _ratio("measured median latency", *latencies, "shorter", "longer"),
+        _ratio("modelled energy", ours["energy_model_uj"], theirs["energy_model_uj"], "lower", "higher"),
+        _difference("measured top-1 accuracy", ours["top1_percent"], theirs["top1_percent"]),
+    )
+    unequal = ours["epochs"] != theirs["epochs"]
+    epochs = f", after {ours['epochs']} against {theirs['epochs']} epochs" if unequal else ""
+    return (
+        f"#{hybrid.number} {ours['recipe']} ({ours['format']}) against its float twin "
+        f"#{twin.number} {theirs['recipe']} ({theirs['format']}) on {ours['device']}{epochs}: "
+        f"{'; '.join(facts)}."
+    )
+
+
+def _ratio(what: str, ours: Any, theirs: Any, less: str, more: str) -> str:
+    """Always a factor of at least 1, so that ``1.25× longer`` cannot be mistaken for a gain."""
+    if not (is_number(ours) and is_number(theirs) and ours > 0 and theirs > 0):
+        return f"{what} not compared"
+    return f"{what} {theirs / ours:.2f}× {less}" if ours <= theirs else f"{what} {ours / theirs:.2f}× {more}"
+
+
+def _difference(what: str, ours: Any, theirs: Any) -> str:
+    if not (is_number(ours) and is_number(theirs)):
+        return f"{what} not compared"
+    return f"{what} {ours - theirs:+.2f} points ({ours:.2f} % against {theirs:.2f} %)"
