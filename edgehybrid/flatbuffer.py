@@ -283,12 +283,12 @@ def _buffer(buffer: Table) -> memoryview:
 def _tensor(tensor: Table, buffers: list[memoryview]) -> Tensor:
     name, shape, type_number = tensor.string(3), tensor.numbers(0), tensor.number(1, Int8Flags)
     if not 0 <= type_number < len(TensorType):
-        raise tensor.file.error(f"tensor '{name}' has the unknown type {type_number}")
+        raise tensor.file.error(f"tensor {name[:80]!r} has the unknown type {type_number}")
     if len(shape) > MAX_RANK or min(shape, default=0) < 0:
-        raise tensor.file.error(f"tensor '{name}' has the impossible shape {shape[:MAX_RANK]}")
+        raise tensor.file.error(f"tensor {name[:80]!r} has the impossible shape {shape[:MAX_RANK]}")
     buffer_index, is_elsewhere = tensor.number(2, Uint32Flags), tensor.number(10, Uint32Flags)
     if is_elsewhere or buffer_index >= len(buffers):
-        raise tensor.file.error(f"the constant of tensor '{name}' is not in the file")
+        raise tensor.file.error(f"the constant of tensor {name[:80]!r} is not in the file")
     buffer, type_name = buffers[buffer_index], TensorType(type_number).name.lower()
     data: NDArray[Any] | None = None
     if buffer:
@@ -296,7 +296,7 @@ def _tensor(tensor: Table, buffers: list[memoryview]) -> Tensor:
         if type_number not in BYTES_ONLY:
             dtype = np.dtype(type_name).newbyteorder("<")
             if len(buffer) != math.prod(shape) * dtype.itemsize:
-                raise tensor.file.error(f"tensor '{name}', {type_name}{shape}, has {len(buffer)} bytes")
+                raise tensor.file.error(f"tensor {name[:80]!r}, {type_name}{shape}, has {len(buffer)} bytes")
             data = data.view(dtype).reshape(shape)
     quantisation = tensor.table(4)
     has_scale = quantisation is not None and quantisation.vector(2, 4)[1] > 0

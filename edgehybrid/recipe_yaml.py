@@ -96,10 +96,6 @@ class SourceTree:
                 return where
         return self.source
 
-    def forget_places(self, path: Path_) -> None:
-        """Drops what is known about the keys of a section that is about to be replaced."""
-        self.places = {known: where for known, where in self.places.items() if known[: len(path)] != path}
-
 
 def read_yaml(path: Path) -> SourceTree:
     """Reads one YAML mapping.
@@ -168,10 +164,10 @@ def apply_override(tree: SourceTree, override: str, default_kinds: Mapping[Path_
     default_kind = default_kinds.get(keys[:-1]) if keys[-1] == "kind" else None
     if default_kind is not None and section.get("kind", default_kind) != value:
         section.clear()
-        tree.forget_places(keys[:-1])
     section[keys[-1]] = value
-    tree.forget_places(keys)
-    tree.places.update(new_places)
+    # Keys inside an overwritten section are gone, and their lines with them.
+    kept = {path: where for path, where in tree.places.items() if path[: len(keys)] != keys}
+    tree.places = kept | new_places
 
 
 def _compose(text: str, locate: Locate) -> yaml.Node | None:

@@ -144,12 +144,13 @@ def test_refuses_shortcuts_in_a_network_without() -> None:
 # Filters in full precision.
 
 
-@pytest.mark.parametrize("tenths", range(11))
-def test_a_fraction_of_the_filters_is_rounded_down(tenths: int) -> None:
-    # width 10: 160, 320 and 640 filters, so that tenths are whole and binary rounding must not lose one.
-    for layer in place(resnet20_layers(10.0, 32, 3, 100), Placement(float_fraction=tenths / 10)):
-        if layer.kind == "conv" and layer.name != "conv1":
-            assert layer.float_filters == layer.out_channels * tenths // 10
+def test_a_whole_number_of_filters_survives_binary_rounding() -> None:
+    # Width 6.25 has 100, 200 and 400 filters; in binary, 0.29 · 100 is 28.999999999999996.
+    layers = resnet20_layers(6.25, 32, 3, 100)
+    for hundredths in range(101):
+        for layer in place(layers, Placement(float_fraction=hundredths / 100)):
+            if layer.kind == "conv" and layer.name != "conv1":
+                assert layer.float_filters == layer.out_channels * hundredths // 100
 
 
 def test_a_split_layer_says_why_and_what_it_reads() -> None:

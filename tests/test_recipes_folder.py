@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -18,7 +19,8 @@ from edgehybrid.recipe import DATASETS, Recipe, load_recipe, recipe_names, recip
 from edgehybrid.recipe_yaml import SourceTree, apply_override, read_yaml
 
 NAMES = recipe_names()
-README = (recipes_folder() / "README.md").read_text(encoding="utf-8")
+# Beside this file: the README may be absent from an installed package.
+README = (Path(__file__).parents[1] / "recipes" / "README.md").read_text(encoding="utf-8")
 
 
 def raw(name: str) -> dict[str, Any]:

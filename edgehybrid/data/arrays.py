@@ -6,7 +6,7 @@ Nothing here loads TensorFlow unless a download is needed.
 import lzma
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,11 @@ class Split(NamedTuple):
     labels: Labels
 
 
-class Splits(NamedTuple):
-    """The training and the test images of a data set."""
-
-    train: Split
-    test: Split
+SplitName = Literal["train", "test"]
 
 
-def load_splits(data: Data) -> Splits:
-    """Reads the data set of a recipe.
+def load_split(data: Data, name: SplitName) -> Split:
+    """Reads the training or the test images of a recipe's data set.
 
     Digits come with scikit-learn. Others come from ``data.path``, else from the folder that the environment variable
     ``EDGEHYBRID_DATA`` names, else (CIFAR-100) from tensorflow-datasets, which downloads them once.
@@ -44,20 +40,19 @@ def load_splits(data: Data) -> Splits:
         DataError: files that are missing, damaged, or do not fit the recipe.
     """
     if data.dataset == "digits":
-        splits = _digits(data.image_side)
+        split = _digits(data.image_side, name)
     elif (folder := data.path or os.environ.get("EDGEHYBRID_DATA")) is not None:
-        splits = _local(Path(folder), data.dataset)
+        split = _local(Path(folder), data.dataset, name)
     elif data.dataset == "cifar100":
-        splits = _downloaded_cifar100()
+        split = _downloaded_cifar100(name)
     else:
         raise DataError(
             f"There are no images for data set '{data.dataset}'.",
             allowed="a folder of arrays: *-images.npy[.xz] and *-labels.npy[.xz]",
             next_step="Name the folder in data.path, or in the environment variable EDGEHYBRID_DATA.",
         )
-    for name, split in zip(Splits._fields, splits, strict=True):
-        _check(name, split, data)
-    return splits
+    _check(name, split, data)
+    return split
 
 
 def normalise(images: Images, data: Data) -> NDArray[np.float32]:
@@ -66,11 +61,8 @@ def normalise(images: Images, data: Data) -> NDArray[np.float32]:
     return np.asarray((images.astype(np.float32) / np.float32(255) - mean) / std, np.float32)
 
 
-def _digits(side: int) -> Splits:
-    """scikit-learn's 1,797 scanned digits of 8×8 pixels, each pixel repeated; every fifth is a test image.
-
-    The scans are in the order they were collected, so writers are in both parts.
-    """
+def _digits(side: int, name: SplitName) -> Split:
+    """scikit-learn's 1,797 scanned digits of 8×8 pixels, each pixel repeated; a fixed random fifth is the test set."""
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
@@ -87,27 +79,23 @@ def _digits(side: int) -> Splits:
     labels = bunch.target.astype(np.int64)
     test = np.zeros(len(images), bool)
     test[np.random.default_rng(0).permutation(len(images))[:DIGITS_TEST_IMAGES]] = True
-    return Splits(Split(images[~test], labels[~test]), Split(images[test], labels[test]))
+    chosen = test if name == "test" else ~test
+    return Split(images[chosen], labels[chosen])
 
 
-def _local(folder: Path, dataset: str) -> Splits:
+def _local(folder: Path, dataset: str, name: SplitName) -> Split:
     """Array files of a folder: those whose name begins with ``test`` are the test images, all others training."""
     if (folder / dataset).is_dir():
         folder = folder / dataset
     stems = sorted(p.name.split("-images.npy")[0] for p in folder.glob("*-images.npy*"))
-    test = [stem for stem in stems if stem.startswith("test")]
-    train = [stem for stem in stems if not stem.startswith("test")]
-    if not test or not train:
+    stems = [stem for stem in stems if stem.startswith("test") == (name == "test")]
+    if not stems:
         raise DataError(
-            f"The folder has no {'training' if test else 'test'} images.",
+            f"The folder has no {name} images.",
             received=folder,
             allowed="files named train*-images.npy[.xz], train*-labels.npy[.xz], test-images.npy[.xz], test-labels.npy[.xz]",
             next_step="Correct data.path or the environment variable EDGEHYBRID_DATA.",
         )
-    return Splits(_joined(folder, train), _joined(folder, test))
-
-
-def _joined(folder: Path, stems: list[str]) -> Split:
     parts = [Split(_read(folder, f"{stem}-images"), _read(folder, f"{stem}-labels")) for stem in stems]
     for stem, part in zip(stems, parts, strict=True):
         if part.images.dtype != np.uint8 or part.images.ndim != 4 or part.labels.shape != part.images.shape[:1]:
@@ -118,7 +106,7 @@ def _joined(folder: Path, stems: list[str]) -> Split:
             )
     if len({part.images.shape[1:] for part in parts}) > 1:
         raise DataError(
-            f"{folder}: the training files hold images of different shapes.",
+            f"{folder}: the {name} files hold images of different shapes.",
             received=", ".join(f"{s}: {p.images.shape[1:]}" for s, p in zip(stems, parts, strict=True)),
         )
     return Split(
@@ -143,19 +131,19 @@ def _read(folder: Path, stem: str) -> NDArray[Any]:
         ) from error
 
 
-def _downloaded_cifar100() -> Splits:
+def _downloaded_cifar100(name: SplitName) -> Split:
     try:
         import tensorflow_datasets as tfds
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorflow-datasets", "train") from error
     try:
-        arrays = tfds.as_numpy(tfds.load("cifar100", split=["train", "test"], batch_size=-1))
+        arrays = tfds.as_numpy(tfds.load("cifar100", split=name, batch_size=-1))
     except (OSError, tfds.download.DownloadError, ConnectionError) as error:
         raise DataError(
             f"CIFAR-100 could not be downloaded: {error}.",
             next_step="Name a folder of local arrays in data.path or EDGEHYBRID_DATA, or try again with a network.",
         ) from error
-    return Splits(*(Split(part["image"], part["label"].astype(np.int64)) for part in arrays))
+    return Split(arrays["image"], arrays["label"].astype(np.int64))
 
 
 def _check(name: str, split: Split, data: Data) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgehybrid.data.arrays import Split, load_splits, normalise
+from edgehybrid.data.arrays import Split, load_split, normalise
 from edgehybrid.data.pipeline import training_batches
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.model.build import build_model
@@ -45,7 +45,8 @@ def train(run: RunFolder, *, resume: bool, on_step: Progress, on_epoch: Callable
         EdgehybridError: the loss is not a number.
     """
     recipe = run.recipe
-    splits = load_splits(recipe.data)
+    train_split, test_split = load_split(recipe.data, "train"), load_split(recipe.data, "test")
+    test_images = normalise(test_split.images, recipe.data)
     keras.utils.set_random_seed(recipe.training.seed)
     trainer = _Trainer(recipe)
     done = restore_checkpoint(run, trainer.model, trainer.optimizer).epoch if resume else 0
@@ -53,9 +54,9 @@ def train(run: RunFolder, *, resume: bool, on_step: Progress, on_epoch: Callable
     with _EventLog(run, lines) as log:
         for epoch in range(done + 1, recipe.training.epochs + 1):
             began = time.monotonic()
-            line = trainer.run_epoch(splits.train, epoch, on_step)
+            line = trainer.run_epoch(train_split, epoch, on_step)
             line |= {
-                "top1_percent": 100 * accuracy(trainer.model, normalise(splits.test.images, recipe.data), splits.test),
+                "top1_percent": 100 * accuracy(trainer.model, test_images, test_split),
                 "seconds": round(time.monotonic() - began, 3),
             }
             log.append(line)

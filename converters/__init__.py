@@ -1,0 +1,1 @@
+"""Run folder → verified flatbuffer. The order of the steps is in pipeline.py."""

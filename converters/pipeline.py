@@ -1,0 +1,99 @@
+"""The ordered steps from a run folder to a verified flatbuffer with its JSON sidecar."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.export import converter_versions, export
+from converters.placement_check import check_placement
+from converters.targets import Format, default_format
+from converters.verify import verify
+from edgehybrid import __version__
+from edgehybrid.data.arrays import load_split, normalise
+from edgehybrid.errors import ConversionError, DataError
+from edgehybrid.flatbuffer import CensusRow, census, parse_model
+from edgehybrid.networks import Layer, network_of
+from edgehybrid.recipe import Data
+from edgehybrid.training.loop import trained_model
+from edgehybrid.training.run_folder import RunFolder, write_atomically
+
+
+def convert(
+    run: RunFolder, target: str, file_format: Format | None = None, images: int = 500, overwrite: bool = False
+) -> dict[str, Any]:
+    """Writes ``model.<format>.<target>.tflite`` and its ``.json`` into the run folder.
+
+    Args:
+        images: how many test images the flatbuffer is compared with Keras on.
+
+    Returns:
+        the sidecar's content.
+
+    Raises:
+        ConversionError: the file exists, a layer is not in the promised form, or the results differ. Nothing is written.
+        RunError: a missing or damaged checkpoint.
+    """
+    network = network_of(run.recipe)
+    file_format = file_format or default_format(network)
+    path = run.path / f"model.{file_format}.{target}.tflite"
+    if path.exists() and not overwrite:
+        raise ConversionError(
+            "The flatbuffer exists already.", received=path, next_step="Add --overwrite to replace it."
+        )
+    model, checkpoint = trained_model(run)
+    content = export(model, file_format, target)
+    operators = check_placement(network, census(parse_model(content, path.name)), file_format)
+    warnings = _warnings(network.layers, operators)
+    seen, verified_on = _images(run.recipe.data, images, warnings)
+    agreement = verify(model, content, normalise(seen, run.recipe.data))
+    result = {
+        "model": path.name,
+        "model_sha256": hashlib.sha256(content).hexdigest(),
+        "target": target,
+        "format": file_format,
+        "size_bytes": len(content),
+        "packed_layers": sum(row.precision == "packed" for row in operators.values()),
+        "float_layers": sum(row.precision == "float32" for row in operators.values()),
+        **agreement._asdict(),
+        "verified_on": verified_on,
+        "warnings": warnings,
+        "run": run.name,
+        "recipe_sha256": run.recipe_sha256,
+        "checkpoint_sha256": checkpoint.sha256,
+        "epochs": checkpoint.epoch,
+        "tool_versions": {"edgehybrid": __version__, **converter_versions()},
+        "layers": {name: row._asdict() for name, row in operators.items()},
+        "recipe": run.recipe.model_dump(mode="json"),
+    }
+    write_atomically(path, content)
+    write_atomically(path.with_suffix(".json"), json.dumps(result, indent=2).encode())
+    return result
+
+
+def _warnings(layers: tuple[Layer, ...], operators: dict[str, CensusRow]) -> list[str]:
+    """What makes the file larger than its weights' bits: input channels are packed 32 to a word."""
+    wasted = [
+        layer.name
+        for layer in layers
+        if any(operators[n].precision == "packed" for n in (layer.name, f"{layer.name}_quantised") if n in operators)
+        and layer.in_channels % 32
+    ]
+    if not wasted:
+        return []
+    return [
+        f"{len(wasted)} packed layers have a number of input channels that is no multiple of 32; the rest of their "
+        f"words is unused: {', '.join(wasted)}."
+    ]
+
+
+def _images(data: Data, count: int, warnings: list[str]) -> tuple[NDArray[np.uint8], str]:
+    """The first ``count`` test images; noise where the data set is not at hand, with a warning."""
+    try:
+        return load_split(data, "test").images[:count], "test"
+    except DataError as error:
+        warnings.append(f"Compared on {count} images of noise, because the test images are not at hand: {error.what}")
+        shape = (count, data.image_side, data.image_side, data.channels)
+        return np.random.default_rng(0).integers(0, 256, shape, np.uint8), "substitute"

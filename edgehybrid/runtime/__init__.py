@@ -1,0 +1,1 @@
+"""Runs flatbuffers. No TensorFlow for float models."""
