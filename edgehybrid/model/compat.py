@@ -3,8 +3,10 @@
 Larq 0.14 needs Keras 2: the package ``tf_keras`` and ``TF_USE_LEGACY_KERAS=1``, set before TensorFlow is imported.
 """
 
+import logging
 import os
 import sys
+from importlib.metadata import version
 
 from edgehybrid.errors import EdgehybridError, MissingExtraError
 
@@ -24,15 +26,13 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError(error.name or "tensorflow", "train") from error
 
+# Larq warns of every binary kernel without a Keras constraint. Ours are bounded by the training loop, as the recipe's
+# training.latent_weights says.
+logging.getLogger("larq.layers_base").addFilter(lambda record: "starved weights" not in record.getMessage())
+
 __all__ = ["keras", "larq", "tf", "versions"]
 
 
 def versions() -> dict[str, str]:
     """Versions of the training tools, by package name."""
-    return {"tensorflow": tf.__version__, "tf-keras": keras.__version__, "larq": _installed("larq")}
-
-
-def _installed(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
+    return {name: version(name) for name in ("tensorflow", "tf-keras", "larq")}

@@ -1,23 +1,24 @@
 """Recipe → run folder: the training loop, top to bottom."""
 
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgehybrid.data.arrays import Split, load_split, normalise
 from edgehybrid.data.pipeline import training_batches
-from edgehybrid.errors import EdgehybridError
+from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
-from edgehybrid.model.compat import keras, tf
+from edgehybrid.model.compat import keras, tf, versions
 from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
-from edgehybrid.networks import network_of
+from edgehybrid.networks import Network, network_of
 from edgehybrid.recipe import Adam, Recipe, Training
-from edgehybrid.training.checkpoint import Record, restore_checkpoint, save_checkpoint
-from edgehybrid.training.run_folder import RunFolder
+from edgehybrid.training.checkpoint import Record, read_record, restore_checkpoint, save_checkpoint
+from edgehybrid.training.run_folder import RunFolder, create_run, write_environment
 from edgehybrid.training.schedules import learning_rate
 
 EVALUATION_BATCH = 500
@@ -25,6 +26,7 @@ EVALUATION_BATCH = 500
 # Called after each step with: epoch (from 1), step in the epoch (from 1), steps of an epoch, images/s.
 Progress = Callable[[int, int, int, float], None]
 Epoch = dict[str, Any]
+OnEpoch = Callable[[Epoch], None]
 
 
 def trained_model(run: RunFolder) -> tuple[Any, Record]:
@@ -33,26 +35,58 @@ def trained_model(run: RunFolder) -> tuple[Any, Record]:
     return model, restore_checkpoint(run, model)
 
 
-def train(run: RunFolder, *, resume: bool, on_step: Progress, on_epoch: Callable[[Epoch], None]) -> Epoch:
-    """Trains until the recipe's last epoch; after each, a line in metrics.jsonl and a checkpoint.
+def train(recipe: Recipe, runs: Path, on_step: Progress, on_epoch: OnEpoch) -> tuple[RunFolder, Epoch]:
+    """Trains a recipe into a new run folder below ``runs``; after each epoch, a line in metrics.jsonl and a checkpoint.
 
     Two runs of one recipe see the same first weights, batches and augmentations: all come from the recipe's seed.
+
+    Returns:
+        the run folder, and the metrics of the last epoch.
+
+    Raises:
+        RecipeError, DataError: an impossible network, or no data; then no folder is made.
+        EdgehybridError: the loss is not a number.
+    """
+    splits, trainer = _prepare(recipe)
+    run = create_run(runs, recipe)
+    write_environment(run, versions())
+    return run, _run_epochs(run, 1, splits, trainer, on_step, on_epoch)
+
+
+def resume(run: RunFolder, on_step: Progress, on_epoch: OnEpoch) -> Epoch:
+    """Goes on after the last finished epoch of a run, with its weights and its optimizer's state.
 
     Returns:
         the metrics of the last epoch.
 
     Raises:
-        EdgehybridError: the loss is not a number.
+        RunError: a missing or damaged checkpoint, or nothing left to train.
     """
-    recipe = run.recipe
-    train_split, test_split = load_split(recipe.data, "train"), load_split(recipe.data, "test")
-    test_images = normalise(test_split.images, recipe.data)
+    if (done := read_record(run).epoch) >= run.recipe.training.epochs:
+        raise RunError(
+            "The run is finished.", received=f"{run.path}: {done} of {run.recipe.training.epochs} epochs",
+            next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
+        )  # fmt: skip
+    splits, trainer = _prepare(run.recipe)
+    restore_checkpoint(run, trainer.model, trainer.optimizer)
+    return _run_epochs(run, done + 1, splits, trainer, on_step, on_epoch)
+
+
+def _prepare(recipe: Recipe) -> tuple[tuple[Split, Split], "_Trainer"]:
+    network = network_of(recipe)
+    splits = load_split(recipe.data, "train"), load_split(recipe.data, "test")
     keras.utils.set_random_seed(recipe.training.seed)
-    trainer = _Trainer(recipe)
-    done = restore_checkpoint(run, trainer.model, trainer.optimizer).epoch if resume else 0
-    lines = run.epochs()[:done]
+    return splits, _Trainer(recipe, network)
+
+
+def _run_epochs(
+    run: RunFolder, first: int, splits: tuple[Split, Split], trainer: "_Trainer", on_step: Progress, on_epoch: OnEpoch
+) -> Epoch:
+    train_split, test_split = splits
+    test_images = normalise(test_split.images, run.recipe.data)
+    lines = run.epochs()[: first - 1]
     with _EventLog(run, lines) as log:
-        for epoch in range(done + 1, recipe.training.epochs + 1):
+        for epoch in range(first, run.recipe.training.epochs + 1):
             began = time.monotonic()
             line = trainer.run_epoch(train_split, epoch, on_step)
             line |= {
@@ -78,9 +112,9 @@ def accuracy(model: Any, images: Any, split: Split) -> float:
 class _Trainer:
     """Model, optimizer and the compiled step of one recipe."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, network: Network) -> None:
         self.recipe = recipe
-        self.model = build_model(network_of(recipe))
+        self.model = build_model(network)
         self.optimizer = _optimizer(recipe.training)
         self.variables = self.model.trainable_variables
         self.optimizer.build(self.variables)
@@ -104,7 +138,7 @@ class _Trainer:
             loss, hits = self._compiled(images, labels)
             count = len(labels)
             loss_sum, correct, seen = loss_sum + float(loss) * count, correct + int(hits), seen + count
-            if not np.isfinite(loss_sum):
+            if not math.isfinite(loss_sum):
                 raise EdgehybridError(
                     f"The loss is not a number any more: epoch {epoch}, step {step + 1} of {steps}.",
                     next_step="Lower training.optimizer.learning_rate, or set training.gradient_clip_norm.",

@@ -1,0 +1,43 @@
+"""Training progress on stderr: a bar with speed and time left on a terminal, a line an epoch elsewhere."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class TrainingProgress:
+    """Context manager whose ``on_step`` and ``on_epoch`` the training loop calls."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]:.0f} images/s"), TimeRemainingColumn(),
+            console=self._console, transient=True, disable=not self._console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("", total=None, speed=0.0)
+
+    def __enter__(self) -> "TrainingProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line above the bar."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def on_step(self, epoch: int, step: int, steps: int, images_per_second: float) -> None:
+        """Moves the bar; a new epoch begins a new one."""
+        if step == 1:
+            self._bar.reset(self._task, total=steps, description=f"epoch {epoch}", speed=images_per_second)
+        self._bar.update(self._task, completed=step, speed=images_per_second)
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        """Prints the epoch's result."""
+        self.say(
+            f"epoch {line['epoch']}: loss {line['loss']:.4f}, top-1 {line['top1_percent']:.2f} % "
+            f"(training {line['top1_train_percent']:.2f} %), {line['images_per_second']:.0f} images/s"
+        )

@@ -1,0 +1,76 @@
+"""A flatbuffer in a run folder, with the sidecar that tells its origin. No TensorFlow."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from edgehybrid.errors import ModelFileError
+from edgehybrid.recipe import Recipe
+from edgehybrid.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A flatbuffer whose sidecar names it by its hash.
+
+    Attributes:
+        sidecar: what ``convert`` wrote about the flatbuffer.
+    """
+
+    path: Path
+    sha256: str
+    recipe: Recipe
+    sidecar: dict[str, Any]
+
+
+def open_artefact(path: Path) -> Artefact:
+    """Reads a flatbuffer's hash and its sidecar.
+
+    Raises:
+        ModelFileError: one of the two is missing or damaged, or they do not belong together.
+    """
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelFileError(f"The model file cannot be read: {error}.", received=path) from error
+    sidecar_file = path.with_suffix(".json")
+    try:
+        sidecar = json.loads(sidecar_file.read_text())
+        recipe = Recipe.model_validate(sidecar["recipe"])
+        described = sidecar["model_sha256"]
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            "The model file has no sidecar, so its recipe and origin are unknown.", received=path,
+            allowed=f"a flatbuffer of 'edgehybrid convert', with {sidecar_file.name} beside it",
+        ) from error  # fmt: skip
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
+        raise ModelFileError(f"The sidecar is damaged: {sidecar_file}: {error}.") from error
+    if described != sha256:
+        raise ModelFileError(
+            "The sidecar is about another flatbuffer.", received=f"{path}: {sha256[:12]}…",
+            allowed=f"{described[:12]}…", next_step="Convert the run again with --overwrite.",
+        )  # fmt: skip
+    return Artefact(path, sha256, recipe, sidecar)
+
+
+def flatbuffers_of(run: RunFolder) -> list[Path]:
+    """The run's flatbuffers, the newest first."""
+    return sorted(run.path.glob("model.*.tflite"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def evaluation_file(path: Path) -> Path:
+    """Where ``evaluate`` keeps the accuracy of a flatbuffer."""
+    return path.with_suffix(".evaluation.json")
+
+
+def read_top1(path: Path, sha256: str) -> tuple[float | None, int | None]:
+    """(top1_percent, images) that ``evaluate_flatbuffer`` found for exactly this file; (None, None) if it did not."""
+    try:
+        found = json.loads(evaluation_file(path).read_text())
+    except FileNotFoundError:
+        return None, None
+    return (found["top1_percent"], found["images"]) if found["model_sha256"] == sha256 else (None, None)
