@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def convert(
         "checkpoint_sha256": checkpoint.sha256,
         "epochs": checkpoint.epoch,
         "tool_versions": {"edgehybrid": __version__, **converter_versions()},
-        "layers": {name: row._asdict() for name, row in operators.items()},
+        "layers": {name: asdict(row) for name, row in operators.items()},
         "recipe": run.recipe.model_dump(mode="json"),
     }
     write_atomically(path, content)

@@ -1,6 +1,25 @@
 """Settings of the random tests: a failure prints how to repeat it, and a slow machine is no failure."""
 
+import random
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("edgehybrid", deadline=None, print_blob=True, database=None)
 settings.load_profile("edgehybrid")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sample", type=int, default=None, help="run this many of the selected tests, drawn by --sample-seed")
+    parser.addoption("--sample-seed", type=int, default=0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """After the markers have selected: keeps a random sample."""
+    count, seed = config.getoption("--sample"), config.getoption("--sample-seed")
+    if count is not None and count < len(items):
+        kept = set(random.Random(seed).sample(range(len(items)), count))
+        config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i not in kept])
+        items[:] = [item for i, item in enumerate(items) if i in kept]
+        print(f"\n--sample {count} --sample-seed {seed}")

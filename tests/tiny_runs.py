@@ -1,0 +1,50 @@
+"""Run folders with random weights: all that conversion, evaluation and measuring need, without training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgehybrid.recipe import Recipe, load_recipe
+from edgehybrid.training.run_folder import RunFolder, create_run
+
+TINY = ("network.width=0.25", "data.image_side=8")
+
+
+def tiny_recipe(*overrides: str) -> Recipe:
+    """ResNet-20 with 4, 8 and 16 filters on digits of 8×8 pixels."""
+    return load_recipe("digits", [*TINY, *overrides])
+
+
+def random_model(recipe: Recipe, seed: int = 0) -> Any:
+    """The Keras model with seeded random weights. BatchNorm's averages are not its initial 0 and 1, which would hide
+    a mistake in folding them.
+    """
+    from edgehybrid.model.build import build_model
+    from edgehybrid.model.compat import keras
+    from edgehybrid.networks import network_of
+
+    keras.utils.set_random_seed(seed)
+    model = build_model(network_of(recipe))
+    random = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            layer.gamma.assign(random.uniform(0.8, 1.2, shape))
+            layer.beta.assign(random.normal(0, 0.2, shape))
+            layer.moving_mean.assign(random.normal(0, 0.2, shape))
+            layer.moving_variance.assign(random.uniform(0.8, 1.2, shape))
+    return model
+
+
+def random_run(runs: Path, recipe: Recipe, seed: int = 0) -> RunFolder:
+    """A run folder whose checkpoint holds the weights of ``random_model``."""
+    from edgehybrid.model.compat import keras
+    from edgehybrid.training.checkpoint import save_checkpoint
+
+    run = create_run(runs, recipe)
+    model = random_model(recipe, seed)
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(model.trainable_variables)
+    save_checkpoint(run, model, optimizer, 1)
+    return run
