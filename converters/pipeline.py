@@ -34,7 +34,8 @@ def convert(
         the sidecar's content.
 
     Raises:
-        ConversionError: the file exists, a layer is not in the promised form, or the results differ. Nothing is written.
+        ConversionError: the file exists, a layer is not in the promised form, or the results differ; nothing is
+            written then.
         RunError: a missing or damaged checkpoint.
     """
     network = network_of(run.recipe)
@@ -79,7 +80,11 @@ def _warnings(layers: tuple[Layer, ...], operators: dict[str, CensusRow]) -> lis
     wasted = [
         layer.name
         for layer in layers
-        if any(operators[n].precision == "packed" for n in (layer.name, f"{layer.name}_quantised") if n in operators)
+        if any(
+            operators[n].precision == "packed"
+            for n in (layer.name, f"{layer.name}_quantised")
+            if n in operators
+        )
         and layer.in_channels % 32
     ]
     if not wasted:
@@ -95,6 +100,8 @@ def _images(data: Data, count: int, warnings: list[str]) -> tuple[NDArray[np.uin
     try:
         return load_split(data, "test").images[:count], "test"
     except DataError as error:
-        warnings.append(f"Compared on {count} images of noise, because the test images are not at hand: {error.what}")
+        warnings.append(
+            f"Compared on {count} images of noise, because the test images are not at hand: {error.what}"
+        )
         shape = (count, data.image_side, data.image_side, data.channels)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8), "substitute"

@@ -37,15 +37,15 @@ def check_placement(network: Network, census: list[CensusRow], file_format: Form
         if row is None:
             raise ConversionError(
                 f"Layer '{part.layer}' has no operator in the flatbuffer.",
-                received=", ".join(f"{r.op} {r.kernel_height}×{r.kernel_width} {r.in_channels}→{r.out_channels}" for r in left),
-                allowed=f"{part.kernel_side}×{part.kernel_side} {part.in_channels}→{part.out_channels}, {part.macs} MACs",
-            )  # fmt: skip
+                received=", ".join(_shape(r.kernel_height, r.in_channels, r.out_channels, r.macs) for r in left),
+                allowed=_shape(part.kernel_side, part.in_channels, part.out_channels, part.macs),
+            )
         if row.precision != part.precision:
             raise ConversionError(
                 f"Layer '{part.layer}' was to be {part.precision} but is {row.precision} in the flatbuffer.",
                 received=f"{row.op} '{row.name}'",
-                next_step="Look at what stands between its quantizer and the convolution: only a sign directly before a "
-                "convolution with constant filters can be packed.",
+                next_step="Look at what stands between its quantizer and the convolution: only a sign directly "
+                "before a convolution with constant filters can be packed.",
             )
         left.remove(row)
         found[part.layer] = row
@@ -67,8 +67,8 @@ def expected_parts(network: Network, file_format: Format) -> Iterator[Part]:
         quantised = "float32" if file_format == "float32" else "packed"
         if quantised == "packed" and not layer.is_float and not layer.binary_macs:
             raise ConversionError(
-                f"Layer '{layer.name}' has {layer.weight_bits}-bit weights and {layer.activation_bits}-bit activations, "
-                "which have no packed form.",
+                f"Layer '{layer.name}' has {layer.weight_bits}-bit weights and {layer.activation_bits}-bit "
+                "activations, which have no packed form.",
                 allowed="1-bit weights with 1-bit activations",
                 next_step="Convert with --format float32.",
             )
@@ -82,6 +82,10 @@ def expected_parts(network: Network, file_format: Format) -> Iterator[Part]:
 def _part(layer: Layer, name: str, precision: str, filters: int) -> Part:
     macs = layer.macs // layer.out_channels * filters
     return Part(name, precision, layer.kernel_side, layer.in_channels, filters, macs)
+
+
+def _shape(kernel_side: int, in_channels: int, out_channels: int, macs: int) -> str:
+    return f"{kernel_side}×{kernel_side} {in_channels}→{out_channels}, {macs} MACs"
 
 
 def _fits(part: Part, row: CensusRow) -> bool:

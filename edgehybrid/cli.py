@@ -65,7 +65,11 @@ def results_option(command: Command) -> Command:
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 threads_option = click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
 set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe field, such as training.epochs=3."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a recipe field, such as training.epochs=3.",
 )
 
 
@@ -75,7 +79,9 @@ set_option = click.option(
 @click.option("--resume", "resumed", metavar="RUN", help="Train an interrupted run on: its folder or name.")
 @runs_option
 @json_option
-def train(recipe: str | None, overrides: tuple[str, ...], resumed: str | None, runs: Path, as_json: bool) -> None:
+def train(
+    recipe: str | None, overrides: tuple[str, ...], resumed: str | None, runs: Path, as_json: bool
+) -> None:
     """Train RECIPE, a YAML file or the name of a shipped recipe, into a new run folder."""
     if (recipe is None) == (resumed is None) or (resumed is not None and overrides):
         raise UsageError(
@@ -115,12 +121,16 @@ def train(recipe: str | None, overrides: tuple[str, ...], resumed: str | None, r
 
 @main.command()
 @click.argument("run", required=False)
-@click.option("--target", type=click.Choice(["aarch64", "x86_64"]), required=True, help="Processor of the board.")
+@click.option(
+    "--target", type=click.Choice(["aarch64", "x86_64"]), required=True, help="Processor of the board."
+)
 @click.option(
     "--format", "file_format", type=click.Choice(["packed", "float32"]), default=None,
     help="packed: 1-bit layers as bits.  [default: packed where the network has such layers, else float32]",
 )  # fmt: skip
-@click.option("--images", type=click.IntRange(min=1), default=500, show_default=True, help="Images to compare on.")
+@click.option(
+    "--images", type=click.IntRange(min=1), default=500, show_default=True, help="Images to compare on."
+)
 @overwrite_option
 @runs_option
 @json_option
@@ -174,8 +184,12 @@ def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as
 @click.argument("model", required=False)
 @click.option("--device", default="local", show_default=True, help="Where to measure: local, this machine.")
 @threads_option
-@click.option("--sessions", type=click.IntRange(1, 100), default=3, show_default=True, help="Processes to start.")
-@click.option("--timed-runs", type=click.IntRange(1, 100_000), default=100, show_default=True, help="In a session.")
+@click.option(
+    "--sessions", type=click.IntRange(1, 100), default=3, show_default=True, help="Processes to start."
+)
+@click.option(
+    "--timed-runs", type=click.IntRange(1, 100_000), default=100, show_default=True, help="In a session."
+)
 @results_option
 @runs_option
 @json_option
@@ -215,11 +229,24 @@ def cost(recipes: tuple[str, ...], overrides: tuple[str, ...], layers: bool, as_
         "energy_efficiency_fp": "E.E. (FP)", "energy_efficiency_xnor": "E.E. (XNOR)",
         "memory_compression_fp": "M.C. (FP)", "memory_compression_xnor": "M.C. (XNOR)",
     }  # fmt: skip
-    text = table(["recipe", *columns.values()], [[row["recipe"], *(row[key] for key in columns)] for row in found])
+    text = table(
+        ["recipe", *columns.values()], [[row["recipe"], *(row[key] for key in columns)] for row in found]
+    )
     if layers:
-        keys = ("name", "kind", "weight_bits", "activation_bits", "float_filters", "macs", "energy_uj", "memory_bits")
+        keys = (
+            "name",
+            "kind",
+            "weight_bits",
+            "activation_bits",
+            "float_filters",
+            "macs",
+            "energy_uj",
+            "memory_bits",
+        )
         for row in found:
-            text += f"\n\n{row['recipe']}\n" + table(list(keys), [[part[k] for k in keys] for part in row["layers"]])
+            text += f"\n\n{row['recipe']}\n" + table(
+                list(keys), [[part[k] for k in keys] for part in row["layers"]]
+            )
     emit(found[0] if len(found) == 1 else {"results": found}, as_json, text)
 
 
@@ -234,14 +261,30 @@ def results_command(recipe: str | None, store: Path | None, runs: Path, as_csv: 
     from edgehybrid import results
 
     rows = results.read(store or runs / "results.sqlite", recipe=recipe)
-    keys = ("recipe", "format", "device", "threads", "latency_ms_median", "size_bytes", "top1_percent", "verdict")
-    text = results.to_csv(rows).rstrip() if as_csv else table(list(keys), [[row[key] for key in keys] for row in rows])
+    keys = (
+        "recipe",
+        "format",
+        "device",
+        "threads",
+        "latency_ms_median",
+        "size_bytes",
+        "top1_percent",
+        "verdict",
+    )
+    text = (
+        results.to_csv(rows).rstrip()
+        if as_csv
+        else table(list(keys), [[row[key] for key in keys] for row in rows])
+    )
     emit({"results": rows}, as_json, text)
 
 
 @main.command()
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder to write to.  [default: RUNS]"
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder to write to.  [default: RUNS]",
 )
 @overwrite_option
 @results_option
@@ -270,7 +313,11 @@ def demo(store: Path | None, runs: Path, as_json: bool) -> None:
             runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch
         )
     found = result["report"]
-    emit({"rows": result["rows"], **found}, as_json, "\n".join([found["table"], *found["comparisons"], found["html"]]))
+    emit(
+        {"rows": result["rows"], **found},
+        as_json,
+        "\n".join([found["table"], *found["comparisons"], found["html"]]),
+    )
 
 
 def find_artefact(runs: Path, model_or_run: str | None) -> "Artefact":
@@ -307,6 +354,8 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
                         else str(v) for v in row] for row in rows)]  # fmt: skip
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return "\n".join(
-        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in cells
     )

@@ -2,15 +2,14 @@
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.data.arrays import Labels, load_split, normalise
-from edgehybrid.training.artefact import Artefact, evaluation_file
 from edgehybrid.runtime.interpreter import load_interpreter
+from edgehybrid.training.artefact import Artefact, evaluation_file
 from edgehybrid.training.run_folder import RunFolder, write_atomically
 
 

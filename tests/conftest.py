@@ -4,13 +4,18 @@ import random
 
 import pytest
 from hypothesis import settings
+from tiny_runs import random_run, tiny_recipe
+
+from edgehybrid.training.run_folder import RunFolder
 
 settings.register_profile("edgehybrid", deadline=None, print_blob=True, database=None)
 settings.load_profile("edgehybrid")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--sample", type=int, default=None, help="run this many of the selected tests, drawn by --sample-seed")
+    parser.addoption(
+        "--sample", type=int, default=None, help="run this many of the selected tests, drawn by --sample-seed"
+    )
     parser.addoption("--sample-seed", type=int, default=0)
 
 
@@ -23,3 +28,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i not in kept])
         items[:] = [item for i, item in enumerate(items) if i in kept]
         print(f"\n--sample {count} --sample-seed {seed}")
+
+
+@pytest.fixture(scope="session")
+def converted_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run folder with random weights and its two flatbuffers for x86_64. Made once: copy it before you change it."""
+    from converters.pipeline import convert
+
+    run = random_run(tmp_path_factory.mktemp("runs"), tiny_recipe())
+    convert(run, "x86_64", "packed", images=100)
+    convert(run, "x86_64", "float32", images=100)
+    return run

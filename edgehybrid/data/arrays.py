@@ -93,16 +93,22 @@ def _local(folder: Path, dataset: str, name: SplitName) -> Split:
         raise DataError(
             f"The folder has no {name} images.",
             received=folder,
-            allowed="files named train*-images.npy[.xz], train*-labels.npy[.xz], test-images.npy[.xz], test-labels.npy[.xz]",
+            allowed="files train*-images.npy[.xz], train*-labels.npy[.xz], test-images.npy[.xz], test-labels.npy[.xz]",
             next_step="Correct data.path or the environment variable EDGEHYBRID_DATA.",
         )
     parts = [Split(_read(folder, f"{stem}-images"), _read(folder, f"{stem}-labels")) for stem in stems]
     for stem, part in zip(stems, parts, strict=True):
-        if part.images.dtype != np.uint8 or part.images.ndim != 4 or part.labels.shape != part.images.shape[:1]:
+        if (
+            part.images.dtype != np.uint8
+            or part.images.ndim != 4
+            or part.labels.dtype.kind not in "iu"
+            or part.labels.shape != part.images.shape[:1]
+        ):
             raise DataError(
                 f"{folder}: the arrays '{stem}' do not fit together.",
-                received=f"images {part.images.dtype} {part.images.shape}, labels {part.labels.shape}",
-                allowed="images uint8 (n, side, side, channels), labels (n,)",
+                received=f"images {part.images.dtype} {part.images.shape}, "
+                f"labels {part.labels.dtype} {part.labels.shape}",
+                allowed="images uint8 (n, side, side, channels), labels integers (n,)",
             )
     if len({part.images.shape[1:] for part in parts}) > 1:
         raise DataError(
@@ -120,7 +126,7 @@ def _read(folder: Path, stem: str) -> NDArray[Any]:
     path = plain if plain.is_file() else packed
     try:
         with plain.open("rb") if path == plain else lzma.open(packed) as stream:
-            return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+            return np.asarray(np.load(stream, allow_pickle=False))
     except FileNotFoundError as error:
         raise DataError(f"A data file is missing: {plain} or {packed}.") from error
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:

@@ -9,7 +9,13 @@ from edgehybrid.recipe import Augmentation, Data
 
 
 def training_batches(
-    split: Split, data: Data, augmentation: Augmentation, batch_size: int, seed: int, epoch: int, first_step: int = 0
+    split: Split,
+    data: Data,
+    augmentation: Augmentation,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    first_step: int = 0,
 ) -> Any:
     """The batches of one epoch from ``first_step`` on, each image once; the last batch may be smaller.
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from edgehybrid.cost import cost_of_network
 from edgehybrid.device.board import board_state
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import network_of
+from edgehybrid.results import TIME_FORMAT
 from edgehybrid.training.artefact import Artefact, read_top1
 
 WARMUP_RUNS = 10
@@ -51,7 +53,10 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
     sidecar = artefact.sidecar
     return {
         "recipe": artefact.recipe.name,
-        **{key: sidecar[key] for key in ("recipe_sha256", "run", "model", "model_sha256", "format", "target", "epochs")},
+        **{
+            key: sidecar[key]
+            for key in ("recipe_sha256", "run", "model", "model_sha256", "format", "target", "epochs")
+        },
         "device": device,
         "board": board,
         "runtime": results[0]["runtime"],
@@ -75,6 +80,7 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
         "verdict_reasons": reasons,
         "emulated": False,
         "emulated_ms_not_latency": None,
+        "measured_at_utc": datetime.now(UTC).strftime(TIME_FORMAT),
         "tool_version": __version__,
     }
 
@@ -106,7 +112,8 @@ def _session(path: Path, threads: int, runs: int) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EdgehybridError(
-            "A measuring session failed.", received=(done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+            "A measuring session failed.",
+            received=(done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1],
         )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

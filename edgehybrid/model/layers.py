@@ -29,10 +29,18 @@ def pointwise_convolution(x: Any, kernel: Any, stride: int) -> Any:
             seen = x[:, ::stride, ::stride]
             return (
                 tf.raw_ops.Conv2DBackpropInput(
-                    input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=strides, padding="VALID"
+                    input_sizes=tf.shape(x),
+                    filter=kernel,
+                    out_backprop=upstream,
+                    strides=strides,
+                    padding="VALID",
                 ),
                 tf.raw_ops.Conv2DBackpropFilter(
-                    input=seen, filter_sizes=tf.shape(kernel), out_backprop=upstream, strides=[1] * 4, padding="VALID"
+                    input=seen,
+                    filter_sizes=tf.shape(kernel),
+                    out_backprop=upstream,
+                    strides=[1] * 4,
+                    padding="VALID",
                 ),
             )
 
@@ -59,7 +67,8 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
     with n = k²·I the weights of filter o. For the sign, with g the gradient with respect to alpha_o·sign(W)_o,
     automatic differentiation gives XNOR-Net's gradient:
 
-    $$\frac{\partial L}{\partial W_i} = \alpha \, 1_{|W_i| \le 1} \, g_i + \frac{\operatorname{sign}(W_i)}{n} \sum_j g_j \operatorname{sign}(W_j)$$
+    $$\frac{\partial L}{\partial W_i} = \alpha \, 1_{|W_i| \le 1} \, g_i
+      + \frac{\operatorname{sign}(W_i)}{n} \sum_j g_j \operatorname{sign}(W_j)$$
 
     except at W_i = 0 exactly, where the second term is 0.
 

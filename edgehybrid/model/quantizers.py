@@ -9,7 +9,8 @@ from edgehybrid.model.compat import larq, tf
 def quantize_k(x: Any, levels: Any) -> Any:
     r"""Rounds to one of ``levels + 1`` evenly spaced values in [-1, 1], with n = ``levels`` = 2^k - 1:
 
-    $$q_k(x) = 2 \left( \frac{\lfloor n (x + 1) / 2 + 1/2 \rfloor}{n} - \frac{1}{2} \right), \quad x\ \text{clipped to } [-1, 1]$$
+    $$q_k(x) = 2 \left( \frac{\lfloor n (x + 1) / 2 + 1/2 \rfloor}{n} - \frac{1}{2} \right),
+      \quad x\ \text{clipped to } [-1, 1]$$
 
     $$\frac{\partial q_k}{\partial x} = 1 \text{ for } |x| \le 1, \quad 0 \text{ elsewhere}$$
 

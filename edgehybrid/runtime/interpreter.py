@@ -40,7 +40,8 @@ class Interpreter:
 
     def __call__(self, image: Floats) -> Floats:
         """Logits (1, classes) of one normalised image (1, side, side, channels)."""
-        return self._run(image)
+        logits: Floats = self._run(image)
+        return logits
 
     def predict(self, images: Floats) -> Floats:
         """Logits (n, classes) of n normalised images (n, side, side, channels), run one by one."""
@@ -65,7 +66,9 @@ class Interpreter:
 
         interpreter = LiteRtInterpreter(model_content=content, num_threads=self.threads)
         interpreter.allocate_tensors()
-        source, result = (part()[0]["index"] for part in (interpreter.get_input_details, interpreter.get_output_details))
+        source, result = (
+            part()[0]["index"] for part in (interpreter.get_input_details, interpreter.get_output_details)
+        )
         self.runtime = f"ai-edge-litert {version('ai-edge-litert')} (XNNPACK)"
 
         def run(image: Floats) -> Floats:

@@ -41,7 +41,7 @@ def open_artefact(path: Path) -> Artefact:
     try:
         sidecar = json.loads(sidecar_file.read_text())
         recipe = Recipe.model_validate(sidecar["recipe"])
-        described = sidecar["model_sha256"]
+        described = str(sidecar["model_sha256"])
     except FileNotFoundError as error:
         raise ModelFileError(
             "The model file has no sidecar, so its recipe and origin are unknown.", received=path,

@@ -80,7 +80,12 @@ def _prepare(recipe: Recipe) -> tuple[tuple[Split, Split], "_Trainer"]:
 
 
 def _run_epochs(
-    run: RunFolder, first: int, splits: tuple[Split, Split], trainer: "_Trainer", on_step: Progress, on_epoch: OnEpoch
+    run: RunFolder,
+    first: int,
+    splits: tuple[Split, Split],
+    trainer: "_Trainer",
+    on_step: Progress,
+    on_epoch: OnEpoch,
 ) -> Epoch:
     train_split, test_split = splits
     test_images = normalise(test_split.images, run.recipe.data)

@@ -1,11 +1,11 @@
 """The run folder: one training's recipe, metrics, environment, checkpoint and flatbuffers. No TensorFlow.
 
-    <runs>/<recipe>-<UTC time>-<6 hex>/
-        recipe.yaml     every default filled in
-        env.json        versions, processor, command
-        metrics.jsonl   a line an epoch
-        checkpoint/     latest.json names the newest file and its SHA-256
-        model.<format>.<target>.tflite and its .json
+<runs>/<recipe>-<UTC time>-<6 hex>/
+    recipe.yaml     every default filled in
+    env.json        versions, processor, command
+    metrics.jsonl   a line an epoch
+    checkpoint/     latest.json names the newest file and its SHA-256
+    model.<format>.<target>.tflite and its .json
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class RunFolder:
             return []
         try:
             return [json.loads(line) for line in path.read_text().splitlines() if line]
-        except json.JSONDecodeError as error:
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise RunError(f"{path}: a line is not JSON: {error}.") from error
 
 

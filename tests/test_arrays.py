@@ -1,0 +1,224 @@
+"""Digits and local array files: shapes, splits, and what is said of files that do not fit."""
+
+import lzma
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgehybrid.data.arrays import Split, load_split, normalise
+from edgehybrid.errors import DataError
+from edgehybrid.recipe import Data
+
+SEED = 7
+
+
+def data_of(**keys: Any) -> Data:
+    return Data.model_validate(keys)
+
+
+def write_pair(folder: Path, stem: str, images: NDArray[Any], labels: NDArray[Any], packed: bool = False) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, array in (("images", images), ("labels", labels)):
+        path = folder / f"{stem}-{kind}.npy"
+        np.save(path, array)
+        if packed:
+            path.with_name(f"{path.name}.xz").write_bytes(lzma.compress(path.read_bytes()))
+            path.unlink()
+
+
+def pictures(count: int, side: int = 32) -> Split:
+    rng = np.random.default_rng(SEED)
+    images = rng.integers(0, 256, (count, side, side, 3), np.uint8)
+    return Split(images, rng.integers(0, 100, count).astype(np.int64))
+
+
+@pytest.fixture(autouse=True)
+def _no_folder_from_outside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "real" not in request.node.name:
+        monkeypatch.delenv("EDGEHYBRID_DATA", raising=False)
+
+
+@pytest.mark.parametrize("side", [8, 16, 24])
+def test_digits_have_the_recipes_side(side: int) -> None:
+    split = load_split(data_of(dataset="digits", image_side=side), "test")
+    assert split.images.shape == (360, side, side, 1)
+    assert split.images.dtype == np.uint8
+    assert split.labels.shape == (360,)
+    assert split.labels.dtype == np.int64
+
+
+def test_digits_span_all_grey_levels_and_classes() -> None:
+    split = load_split(data_of(dataset="digits"), "train")
+    assert (split.images.min(), split.images.max()) == (0, 255)
+    assert set(split.labels) == set(range(10))
+
+
+def test_larger_digits_repeat_each_pixel() -> None:
+    small = load_split(data_of(dataset="digits", image_side=8), "test").images
+    large = load_split(data_of(dataset="digits", image_side=24), "test").images
+    for row in range(3):
+        for column in range(3):
+            np.testing.assert_array_equal(large[:, row::3, column::3], small)
+
+
+def test_digits_split_is_disjoint_and_complete() -> None:
+    from sklearn.datasets import load_digits
+
+    data = data_of(dataset="digits", image_side=8)
+    train, test = load_split(data, "train"), load_split(data, "test")
+    assert (len(train.images), len(test.images)) == (1797 - 360, 360)
+
+    # The source has 16 grey levels above 0, ours 255: round(ours · 16 / 255) is the source again. As a multiset of
+    # (image, label), training and test together are the source: nothing twice, nothing lost.
+    def rows(images: NDArray[Any], labels: NDArray[Any]) -> list[bytes]:
+        return [i.astype(np.uint8).tobytes() + bytes([n]) for i, n in zip(images, labels, strict=True)]
+
+    ours = [row for part in (train, test) for row in rows(np.round(part.images[..., 0] * (16 / 255)), part.labels)]
+    source = load_digits()
+    assert sorted(ours) == sorted(rows(source.images, source.target))
+
+
+def test_digits_split_is_the_same_each_time() -> None:
+    data = data_of(dataset="digits")
+    first, second = load_split(data, "test"), load_split(data, "test")
+    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.labels, second.labels)
+
+
+def test_refuses_digits_of_a_side_that_is_no_multiple_of_8() -> None:
+    with pytest.raises(DataError, match="whole number") as caught:
+        load_split(data_of(dataset="digits", image_side=12), "train")
+    assert caught.value.allowed == "a multiple of 8"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_reads_what_was_written(tmp_path: Path, packed: bool) -> None:
+    written = pictures(5)
+    write_pair(tmp_path, "test", *written, packed=packed)
+    read = load_split(data_of(dataset="cifar100", path=str(tmp_path)), "test")
+    np.testing.assert_array_equal(read.images, written.images)
+    np.testing.assert_array_equal(read.labels, written.labels)
+
+
+def test_joins_training_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+    written = pictures(7)
+    write_pair(tmp_path, "train-2", written.images[4:], written.labels[4:].astype(np.uint8), packed=True)
+    write_pair(tmp_path, "train-1", written.images[:4], written.labels[:4])
+    write_pair(tmp_path, "test", written.images[:1], written.labels[:1])
+    read = load_split(data_of(dataset="cifar100", path=str(tmp_path)), "train")
+    np.testing.assert_array_equal(read.images, written.images)
+    np.testing.assert_array_equal(read.labels, written.labels)
+    assert read.labels.dtype == np.int64
+
+
+def test_looks_in_the_data_sets_folder_below_the_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pair(tmp_path / "cifar100", "test", *pictures(3))
+    monkeypatch.setenv("EDGEHYBRID_DATA", str(tmp_path))
+    assert len(load_split(data_of(dataset="cifar100"), "test").images) == 3
+
+
+def test_the_recipes_folder_goes_before_the_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pair(tmp_path / "recipe", "test", *pictures(3))
+    write_pair(tmp_path / "environment", "test", *pictures(4))
+    monkeypatch.setenv("EDGEHYBRID_DATA", str(tmp_path / "environment"))
+    assert len(load_split(data_of(dataset="cifar100", path=str(tmp_path / "recipe")), "test").images) == 3
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        load_split(data_of(dataset="cifar100", path=str(folder)), "test")
+    return str(caught.value)
+
+
+def test_names_a_missing_labels_file(tmp_path: Path) -> None:
+    write_pair(tmp_path, "test", *pictures(3))
+    (tmp_path / "test-labels.npy").unlink()
+    assert "A data file is missing" in (text := refusal(tmp_path))
+    assert "test-labels.npy" in text
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_names_a_truncated_file(tmp_path: Path, packed: bool) -> None:
+    write_pair(tmp_path, "test", *pictures(3), packed=packed)
+    path = tmp_path / ("test-images.npy.xz" if packed else "test-images.npy")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert f"{path}: the data file is damaged" in refusal(tmp_path)
+
+
+def test_refuses_images_of_another_dtype(tmp_path: Path) -> None:
+    images, labels = pictures(3)
+    write_pair(tmp_path, "test", images.astype(np.float32), labels)
+    assert "images float32 (3, 32, 32, 3)" in refusal(tmp_path)
+
+
+def test_refuses_labels_that_are_no_integers(tmp_path: Path) -> None:
+    images, labels = pictures(3)
+    write_pair(tmp_path, "test", images, labels + 0.5)
+    assert "labels float64 (3,)" in refusal(tmp_path)
+
+
+def test_refuses_fewer_labels_than_images(tmp_path: Path) -> None:
+    images, labels = pictures(3)
+    write_pair(tmp_path, "test", images, labels[:2])
+    assert "do not fit together" in refusal(tmp_path)
+
+
+def test_refuses_images_of_another_side(tmp_path: Path) -> None:
+    write_pair(tmp_path, "test", *pictures(3, side=28))
+    assert "received: (28, 28, 3)" in (text := refusal(tmp_path))
+    assert "allowed: (32, 32, 3)" in text
+
+
+def test_refuses_files_of_different_shapes(tmp_path: Path) -> None:
+    write_pair(tmp_path, "test-a", *pictures(3))
+    write_pair(tmp_path, "test-b", *pictures(3, side=28))
+    assert "test-a: (32, 32, 3), test-b: (28, 28, 3)" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("label", [-1, 100])
+def test_refuses_a_label_out_of_range(tmp_path: Path, label: int) -> None:
+    images, _ = pictures(3)
+    write_pair(tmp_path, "test", images, np.array([0, label, 0]))
+    assert "allowed: 0 … 99" in refusal(tmp_path)
+
+
+def test_refuses_a_split_without_images(tmp_path: Path) -> None:
+    write_pair(tmp_path, "test", *pictures(0))
+    assert "holds no image" in refusal(tmp_path)
+
+
+def test_refuses_a_folder_without_test_files(tmp_path: Path) -> None:
+    write_pair(tmp_path, "train", *pictures(3))
+    assert "The folder has no test images" in refusal(tmp_path)
+
+
+def test_imagenet_needs_a_folder() -> None:
+    with pytest.raises(DataError, match="no images for data set 'imagenet2012'") as caught:
+        load_split(data_of(dataset="imagenet2012"), "train")
+    assert "EDGEHYBRID_DATA" in (caught.value.next_step or "")
+
+
+def test_normalises_each_channel() -> None:
+    data = data_of(dataset="cifar100")
+    images = pictures(4).images
+    exact = (images / 255.0 - np.array(data.mean)) / np.array(data.std)
+    got = normalise(images, data)
+    assert got.dtype == np.float32
+    # Three float32 roundings, each of 2^-24 of a number up to 1, then divided by a deviation above 0.22.
+    np.testing.assert_allclose(got, exact, rtol=2**-23, atol=4 * 2**-24 / 0.22)
+
+
+@pytest.mark.skipif("EDGEHYBRID_DATA" not in os.environ, reason="needs CIFAR-100 in the folder EDGEHYBRID_DATA")
+@pytest.mark.parametrize(("name", "images_per_class"), [("train", 500), ("test", 100)])
+def test_real_cifar100_has_equal_classes(name: Any, images_per_class: int) -> None:
+    split = load_split(data_of(dataset="cifar100"), name)
+    assert split.images.shape == (100 * images_per_class, 32, 32, 3)
+    assert np.bincount(split.labels).tolist() == [images_per_class] * 100

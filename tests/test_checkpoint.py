@@ -1,0 +1,175 @@
+"""Checkpoints: exact round trip with the optimizer's state, and what is said of damaged ones."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgehybrid.errors import RunError
+from edgehybrid.model.compat import keras, tf
+from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.recipe import load_recipe
+from edgehybrid.training.checkpoint import read_record, restore_checkpoint, save_checkpoint
+from edgehybrid.training.run_folder import RunFolder, create_run, open_run
+
+
+def tiny(seed: int, filters: int = 2) -> tuple[Any, Any]:
+    """A quantised layer, a batch normalisation and a dense layer, after one Adam step: no variable is at its start."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.layers.Input((4, 4, 2)),
+            ScaledQuantConv2D(filters, 3, kernel_quantizer="ste_sign", use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+    optimizer = keras.optimizers.Adam(0.01)
+    optimizer.build(model.trainable_variables)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(tf.random.normal((5, 4, 4, 2)), training=True) ** 2)
+    optimizer.apply_gradients(
+        zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+    )
+    return model, optimizer
+
+
+def values(*holders: Any) -> list[Any]:
+    return [getattr(v, "latent_variable", v).numpy() for holder in holders for v in holder.variables]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return create_run(tmp_path, load_recipe("digits"))
+
+
+@pytest.fixture
+def saved(run: RunFolder) -> RunFolder:
+    save_checkpoint(run, *tiny(1), epoch=1)
+    return run
+
+
+def newest(run: RunFolder) -> Path:
+    return run.path / "checkpoint" / read_record(run).file
+
+
+def test_restores_model_and_optimizer_exactly(run: RunFolder) -> None:
+    model, optimizer = tiny(1)
+    other, other_optimizer = tiny(2)
+    expected = values(model, optimizer)
+    # Weights alone would agree for a forgotten optimizer; iterations, two moments a variable are there too.
+    assert len(expected) > 2 * len(values(model))
+    record = save_checkpoint(run, model, optimizer, epoch=3)
+    assert restore_checkpoint(run, other, other_optimizer) == record
+    assert record.epoch == 3
+    for got, wanted in zip(values(other, other_optimizer), expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_restores_a_model_without_its_optimizer(run: RunFolder) -> None:
+    model, optimizer = tiny(1)
+    other, _ = tiny(2)
+    save_checkpoint(run, model, optimizer, epoch=1)
+    restore_checkpoint(run, other)
+    for got, wanted in zip(values(other), values(model), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_keeps_only_the_newest_file(run: RunFolder) -> None:
+    for epoch in (1, 2, 10):
+        save_checkpoint(run, *tiny(epoch), epoch=epoch)
+    names = sorted(path.name for path in (run.path / "checkpoint").iterdir())
+    assert names == ["epoch-0010.npz", "latest.json"]
+    assert read_record(run).epoch == 10
+
+
+def test_an_interrupted_save_leaves_the_old_checkpoint(
+    saved: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, content: bytes) -> None:
+        if path.name == "latest.json":
+            raise KeyboardInterrupt
+        path.write_bytes(content)
+
+    monkeypatch.setattr("edgehybrid.training.checkpoint.write_atomically", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(saved, *tiny(2), epoch=2)
+    assert restore_checkpoint(saved, *tiny(3)).epoch == 1
+
+
+def test_refuses_a_run_without_a_checkpoint(run: RunFolder) -> None:
+    with pytest.raises(RunError, match="no checkpoint"):
+        read_record(run)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff", b"{}", b"[]", b'{"file": 1, "extra": 2}'])
+def test_refuses_a_damaged_latest_json(saved: RunFolder, content: bytes) -> None:
+    (saved.path / "checkpoint" / "latest.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"checkpoint is damaged: .*latest\.json"):
+        read_record(saved)
+
+
+def test_refuses_the_checkpoint_of_another_recipe(saved: RunFolder) -> None:
+    other = load_recipe("digits", ["training.seed=3"])
+    (saved.path / "recipe.yaml").write_text(other.to_yaml())
+    with pytest.raises(RunError, match="checkpoint of another recipe"):
+        read_record(open_run(saved.path))
+
+
+def test_refuses_a_flipped_bit(saved: RunFolder) -> None:
+    path = newest(saved)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunError, match="SHA-256 is not the recorded one"):
+        restore_checkpoint(saved, *tiny(1))
+
+
+def test_refuses_a_truncated_file(saved: RunFolder) -> None:
+    path = newest(saved)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RunError, match="SHA-256 is not the recorded one"):
+        restore_checkpoint(saved, *tiny(1))
+
+
+def test_refuses_a_missing_file(saved: RunFolder) -> None:
+    newest(saved).unlink()
+    with pytest.raises(RunError, match="checkpoint is damaged"):
+        restore_checkpoint(saved, *tiny(1))
+
+
+def record_again(run: RunFolder, content: bytes) -> None:
+    """Replaces the newest file, and its hash in latest.json."""
+    path, latest = newest(run), run.path / "checkpoint" / "latest.json"
+    path.write_bytes(content)
+    record = json.loads(latest.read_text()) | {"sha256": hashlib.sha256(content).hexdigest()}
+    latest.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 no archive"])
+def test_refuses_a_file_that_is_no_archive(saved: RunFolder, content: bytes) -> None:
+    record_again(saved, content)
+    with pytest.raises(RunError, match="checkpoint is damaged"):
+        restore_checkpoint(saved, *tiny(1))
+
+
+def test_refuses_arrays_that_are_too_few(saved: RunFolder) -> None:
+    stream = io.BytesIO()
+    np.savez(stream, **{"0000": np.zeros((3, 3, 2, 2), np.float32)})
+    record_again(saved, stream.getvalue())
+    with pytest.raises(RunError, match="not those of this network"):
+        restore_checkpoint(saved, *tiny(1))
+
+
+def test_refuses_another_network_and_leaves_it_as_it_was(saved: RunFolder) -> None:
+    model, optimizer = tiny(2, filters=4)
+    before = values(model, optimizer)
+    with pytest.raises(RunError, match="not those of this network"):
+        restore_checkpoint(saved, model, optimizer)
+    for got, wanted in zip(values(model, optimizer), before, strict=True):
+        np.testing.assert_array_equal(got, wanted)

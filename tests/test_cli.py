@@ -1,0 +1,222 @@
+"""The installed command in a process of its own: exit status, messages, JSON, and what it leaves behind."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_samples import HYBRID
+
+from edgehybrid.recipe import load_recipe, recipe_names
+from edgehybrid.training.run_folder import RunFolder
+
+COMMAND = Path(sys.executable).parent / "edgehybrid"
+COMMANDS = ("train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo")
+
+
+def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("EDGEHYBRID_")}
+    return subprocess.run(
+        [str(COMMAND), *arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+    )
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def refuse(arguments: Sequence[str], cwd: Path, exit_status: int, *parts: str, **environment: str) -> None:
+    """The command fails with one message that holds ``parts``, prints nothing else and leaves nothing behind."""
+    before = files_below(cwd)
+    done = call(arguments, cwd, **environment)
+    assert done.returncode == exit_status, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("Error: ") == 1
+    for part in parts:
+        assert part in done.stderr
+    assert files_below(cwd) == before
+
+
+@pytest.fixture
+def run(converted_run: RunFolder, tmp_path: Path) -> Path:
+    copy = tmp_path / "runs" / converted_run.name
+    shutil.copytree(converted_run.path, copy)
+    return copy
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_of_every_command_exits_0(command: str, tmp_path: Path) -> None:
+    done = call([*command.split(), "--help"], tmp_path)
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+
+
+def test_refuses_an_unknown_key_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(HYBRID.to_yaml().replace("epochs: 199", "epoch: 199"))
+    line = 1 + (tmp_path / "mine.yaml").read_text().splitlines().index("  epoch: 199")
+    refuse(["train", "mine.yaml"], tmp_path, 2, f"mine.yaml:{line}", "unknown key 'epoch'", "Did you mean 'epochs'?")
+
+
+@pytest.mark.parametrize(
+    ("setting", "part"),
+    [
+        ("training.epochs=many", "must be a whole number"),
+        ("network.width=-1", "out of range"),
+        ("network.placement.float_fraction=1.5", "out of range"),
+        ("network.width=0.01", "without a filter"),
+        ("network.placement.full_precision=[stage9]", "names nothing in this network"),
+        ("training.epoch=3", "Did you mean"),
+        ("network.architecture=resnet21", "Did you mean 'resnet20'?"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "cost"])
+def test_refuses_a_bad_setting(command: str, setting: str, part: str, tmp_path: Path) -> None:
+    refuse([command, "digits", "--set", setting], tmp_path, 2, part)
+
+
+def test_refuses_an_unknown_recipe(tmp_path: Path) -> None:
+    refuse(["train", "hybrid_res_d"], tmp_path, 2, "There is no such recipe", "Did you mean 'hybrid_res_")
+
+
+def test_refuses_a_recipe_together_with_a_run_to_resume(tmp_path: Path) -> None:
+    refuse(["train", "digits", "--resume", "old"], tmp_path, 2, "either a recipe to train, or a run to resume")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["convert", "--target", "aarch64"], ["evaluate"], ["evaluate", "--keras"], ["benchmark"]],
+    ids=" ".join,
+)
+def test_refuses_to_default_to_a_run_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
+    refuse(arguments, tmp_path, 1, "There is no run to default to", "edgehybrid train RECIPE")
+
+
+@pytest.mark.parametrize("command", ["results", "report"])
+def test_refuses_to_report_without_results(command: str, tmp_path: Path) -> None:
+    refuse([command], tmp_path, 1, "There are no results yet", "edgehybrid benchmark")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
+def test_refuses_a_model_file_that_is_not_there(command: str, tmp_path: Path) -> None:
+    refuse([command, "model.tflite"], tmp_path, 1, "There is no such model file")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
+def test_refuses_a_model_file_of_unknown_origin(command: str, tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    refuse([command, "model.tflite"], tmp_path, 1, "has no sidecar")
+
+
+def test_refuses_a_model_file_that_was_changed(run: Path, tmp_path: Path) -> None:
+    model = run / "model.float32.x86_64.tflite"
+    model.write_bytes(model.read_bytes()[:-1])
+    refuse(["evaluate", str(model)], tmp_path, 1, "The sidecar is about another flatbuffer")
+
+
+def test_refuses_a_checkpoint_that_was_damaged(run: Path, tmp_path: Path) -> None:
+    checkpoint = run / "checkpoint" / "epoch-0001.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    refuse(["convert", run.name, "--target", "aarch64"], tmp_path, 1, "The checkpoint is damaged", "SHA-256")
+
+
+def test_refuses_a_run_folder_of_another_recipe(run: Path, tmp_path: Path) -> None:
+    recipe = run / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("width: 0.25", "width: 0.5"))
+    refuse(["train", "--resume", run.name], tmp_path, 1, "the checkpoint of another recipe")
+
+
+def write_cifar100(folder: Path, label: int = 0) -> None:
+    folder.mkdir()
+    for name in ("train", "test"):
+        np.save(folder / f"{name}-images.npy", np.zeros((4, 32, 32, 3), np.uint8))
+        np.save(folder / f"{name}-labels.npy", np.full(4, label))
+
+
+def test_refuses_a_folder_without_images(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    refuse(["train", "xnor_res"], tmp_path, 1, "has no train images", EDGEHYBRID_DATA="data")
+
+
+def test_refuses_a_damaged_data_file(tmp_path: Path) -> None:
+    write_cifar100(tmp_path / "data")
+    (tmp_path / "data" / "train-images.npy").write_bytes(b"no array")
+    refuse(["train", "xnor_res"], tmp_path, 1, "the data file is damaged", EDGEHYBRID_DATA="data")
+
+
+def test_refuses_a_label_out_of_range(tmp_path: Path) -> None:
+    write_cifar100(tmp_path / "data", label=100)
+    refuse(["train", "xnor_res"], tmp_path, 1, "labels of 'cifar100' are out of range", "0 … 99", EDGEHYBRID_DATA="data")
+
+
+@pytest.mark.parametrize("arguments", [["train", "digits"], ["demo"]], ids=" ".join)
+def test_a_missing_extra_is_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "tensorflow.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')"
+    )
+    refuse(
+        arguments, tmp_path, 1, "'tensorflow', which is not installed", "pip install 'edgehybrid[train]'",
+        PYTHONPATH=str(tmp_path / "without"), PYTHONDONTWRITEBYTECODE="1",
+    )  # fmt: skip
+
+
+def test_with_json_a_failure_is_one_document_on_stdout(tmp_path: Path) -> None:
+    done = call(["cost", "nothing", "--json"], tmp_path)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert set(error) == {"what", "received", "allowed", "next"}
+    assert error["what"] == "There is no such recipe."
+    assert error["received"] == "nothing"
+    assert "There is no such recipe." in done.stderr
+
+
+def test_with_json_a_result_is_one_document_on_stdout(tmp_path: Path) -> None:
+    done = call(["cost", "xnor_res", "--json"], tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["recipe"] == "xnor_res"
+    assert done.stderr == ""
+
+
+def test_cost_of_all_published_recipes_in_one_call(tmp_path: Path) -> None:
+    published = [name for name in recipe_names() if load_recipe(name).published]
+    done = call(["cost", *published, "--json"], tmp_path)
+    rows = json.loads(done.stdout)["results"]
+    assert len(published) == 24
+    assert [row["recipe"] for row in rows] == published
+    assert all(row["energy_uj"] > 0 and row["memory_bits"] > 0 for row in rows)
+
+
+def test_evaluate_and_benchmark_the_newest_flatbuffer(run: Path, tmp_path: Path) -> None:
+    model = str(run / "model.float32.x86_64.tflite")
+    evaluated = json.loads(call(["evaluate", model, "--json"], tmp_path).stdout)
+    measured = json.loads(
+        call(["benchmark", model, "--sessions", "1", "--timed-runs", "3", "--json"], tmp_path).stdout
+    )
+    assert measured["top1_percent"] == evaluated["top1_percent"]
+    (row,) = json.loads(call(["results", "--json"], tmp_path).stdout)["results"]
+    assert {key: row[key] for key in measured} == measured
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["cost", "hybrid_res_a"], ["results"], ["report"]], ids=lambda a: a[0]
+)
+def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) -> None:
+    from report_samples import make_row
+
+    from edgehybrid import results
+
+    results.append(tmp_path / "runs" / "results.sqlite", make_row())
+    script = (
+        "import sys; from click.testing import CliRunner; from edgehybrid.cli import main; "
+        f"result = CliRunner().invoke(main, {arguments!r}); "
+        "assert result.exception is None or isinstance(result.exception, SystemExit), result.exception; "
+        "assert not {'tensorflow', 'tf_keras', 'larq', 'sklearn'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

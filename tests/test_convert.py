@@ -1,0 +1,149 @@
+"""converters/pipeline.py and converters/export.py: run folder → flatbuffer and sidecar."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from converters import pipeline
+from converters.pipeline import convert
+from tiny_runs import random_run, tiny_recipe
+
+from edgehybrid.errors import ConversionError, DataError
+from edgehybrid.flatbuffer import census, read_model
+from edgehybrid.recipe import load_recipe
+from edgehybrid.training.checkpoint import read_record
+from edgehybrid.training.run_folder import RunFolder, open_run
+
+PACKED = "model.packed.x86_64.tflite"
+KEYS = (
+    "model", "model_sha256", "target", "format", "size_bytes", "packed_layers", "float_layers", "images", "verified_on",
+    "top1_agreement_percent", "max_abs_difference", "near_zero_flips", "warnings",
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(converted_run: RunFolder, tmp_path: Path) -> RunFolder:
+    copy = tmp_path / converted_run.name
+    shutil.copytree(converted_run.path, copy)
+    return open_run(copy)
+
+
+def sidecar_of(run: RunFolder, file_format: str = "packed") -> dict[str, Any]:
+    sidecar: dict[str, Any] = json.loads((run.path / f"model.{file_format}.x86_64.json").read_text())
+    return sidecar
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("file_format", ["packed", "float32"])
+def test_the_sidecar_has_the_keys_of_the_command(converted_run: RunFolder, file_format: str) -> None:
+    assert set(KEYS) <= set(sidecar_of(converted_run, file_format))
+
+
+def test_the_sidecar_names_its_flatbuffer_and_its_origin(converted_run: RunFolder) -> None:
+    content = (converted_run.path / PACKED).read_bytes()
+    sidecar = sidecar_of(converted_run)
+    assert sidecar["model_sha256"] == hashlib.sha256(content).hexdigest()
+    assert sidecar["size_bytes"] == len(content)
+    assert sidecar["recipe_sha256"] == converted_run.recipe_sha256
+    assert sidecar["checkpoint_sha256"] == read_record(converted_run).sha256
+    assert sidecar["run"] == converted_run.name
+
+
+def test_every_layer_is_in_the_promised_form(converted_run: RunFolder) -> None:
+    # 22 layers; first, last and two shortcuts stay in full precision.
+    packed, float32 = sidecar_of(converted_run), sidecar_of(converted_run, "float32")
+    assert (packed["packed_layers"], packed["float_layers"]) == (18, 4)
+    assert (float32["packed_layers"], float32["float_layers"]) == (0, 22)
+
+
+def test_the_sidecar_tells_what_the_flatbuffer_holds(converted_run: RunFolder) -> None:
+    names = {row.name for row in census(read_model(converted_run.path / PACKED))}
+    assert {layer["name"] for layer in sidecar_of(converted_run)["layers"].values()} == names
+
+
+def test_packing_makes_the_file_smaller(converted_run: RunFolder) -> None:
+    assert sidecar_of(converted_run)["size_bytes"] < sidecar_of(converted_run, "float32")["size_bytes"]
+
+
+def test_warns_of_words_that_are_not_full(converted_run: RunFolder) -> None:
+    # 4, 8 and 16 channels do not fill words of 32.
+    (warning,) = sidecar_of(converted_run)["warnings"]
+    assert "no multiple of 32" in warning
+    assert sidecar_of(converted_run, "float32")["warnings"] == []
+
+
+def test_refuses_to_replace_a_flatbuffer(run: RunFolder) -> None:
+    before = content_of(run.path)
+    with pytest.raises(ConversionError, match="exists already"):
+        convert(run, "x86_64", "packed")
+    assert content_of(run.path) == before
+
+
+def test_a_failed_check_writes_nothing(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = (run.path / PACKED).read_bytes()
+    before = content_of(run.path)
+
+    def fail(*_: object) -> None:
+        raise ConversionError("The flatbuffer does not compute what the Keras model computes.")
+
+    monkeypatch.setattr(pipeline, "export", lambda *_: old)
+    monkeypatch.setattr(pipeline, "verify", fail)
+    with pytest.raises(ConversionError, match="does not compute"):
+        convert(run, "x86_64", "packed", overwrite=True)
+    assert content_of(run.path) == before
+
+
+def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = (run.path / PACKED).read_bytes()
+    monkeypatch.setattr(pipeline, "export", lambda *_: old)
+    result = convert(run, "x86_64", "packed", images=3, overwrite=True)
+    assert result["images"] == 3
+    assert sidecar_of(run) == result
+
+
+def test_without_test_images_it_compares_on_noise_and_says_so(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise DataError("There are no images.")
+
+    old = (run.path / PACKED).read_bytes()
+    monkeypatch.setattr(pipeline, "export", lambda *_: old)
+    monkeypatch.setattr(pipeline, "load_split", missing)
+    result = convert(run, "x86_64", "packed", images=5, overwrite=True)
+    assert result["verified_on"] == "substitute"
+    assert result["images"] == 5
+    assert any("noise" in warning and "There are no images." in warning for warning in result["warnings"])
+
+
+def test_a_flatbuffer_of_the_wrong_form_is_refused(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    float32 = (run.path / "model.float32.x86_64.tflite").read_bytes()
+    monkeypatch.setattr(pipeline, "export", lambda *_: float32)
+    with pytest.raises(ConversionError, match="was to be packed but is float32"):
+        convert(run, "aarch64", "packed")
+    assert not list(run.path.glob("*aarch64*"))
+
+
+@pytest.mark.parametrize("float_filter_input", ["real", "sign"])
+@pytest.mark.slow
+def test_split_layers_convert_and_agree(tmp_path: Path, float_filter_input: str) -> None:
+    recipe = tiny_recipe(
+        "network.placement.float_fraction=0.25", f"network.placement.float_filter_input={float_filter_input}"
+    )
+    result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
+    # 18 convolutions in two parts each, the shortcuts are placed in full precision by the recipe.
+    assert (result["packed_layers"], result["float_layers"]) == (18, 18 + 4)
+
+
+@pytest.mark.slow
+def test_vgg_converts_and_agrees(tmp_path: Path) -> None:
+    recipe = load_recipe("xnor_vgg", ["network.width=0.03125"])
+    result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
+    # 19 layers; first and last in full precision.
+    assert (result["packed_layers"], result["float_layers"]) == (17, 2)

@@ -1,0 +1,63 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgehybrid.data.arrays import load_split, normalise
+from edgehybrid.evaluate import accuracies, evaluate_flatbuffer, evaluate_keras
+from edgehybrid.runtime.interpreter import load_interpreter
+from edgehybrid.training.artefact import Artefact, evaluation_file, open_artefact, read_top1
+from edgehybrid.training.run_folder import RunFolder
+
+
+@pytest.fixture
+def artefact(converted_run: RunFolder, tmp_path: Path) -> Artefact:
+    copy = tmp_path / converted_run.name
+    shutil.copytree(converted_run.path, copy)
+    return open_artefact(copy / "model.float32.x86_64.tflite")
+
+
+def test_counts_the_largest_and_the_five_largest_logits() -> None:
+    logits = np.array([[6, 5, 4, 3, 2, 1]] * 4, np.float32)
+    # Label 0 is first, 1 and 4 are among five, 5 is not.
+    found = accuracies(logits, np.array([0, 1, 4, 5]))
+    assert found == {"top1_percent": 100 * 1 / 4, "top5_percent": 100 * 3 / 4}
+
+
+def test_of_fewer_than_five_classes_every_label_is_among_five() -> None:
+    found = accuracies(np.array([[1, 2, 3], [3, 2, 1]], np.float32), np.array([0, 0]))
+    assert found == {"top1_percent": 50.0, "top5_percent": 100.0}
+
+
+def test_of_equal_logits_the_first_class_wins() -> None:
+    assert accuracies(np.zeros((2, 10), np.float32), np.array([0, 9])) == {"top1_percent": 50.0, "top5_percent": 50.0}
+
+
+def test_flatbuffer_accuracy_is_the_share_of_correct_test_images(artefact: Artefact) -> None:
+    split = load_split(artefact.recipe.data, "test")
+    logits = load_interpreter(artefact.path).predict(normalise(split.images, artefact.recipe.data))
+    correct = int((logits.argmax(axis=1) == split.labels).sum())
+    found = evaluate_flatbuffer(artefact)
+    assert found["images"] == 360
+    assert found["top1_percent"] == pytest.approx(100 * correct / 360)
+
+
+def test_keeps_the_accuracy_beside_the_flatbuffer(artefact: Artefact) -> None:
+    assert read_top1(artefact.path, artefact.sha256) == (None, None)
+    found = evaluate_flatbuffer(artefact)
+    assert json.loads(evaluation_file(artefact.path).read_text()) == found
+    assert read_top1(artefact.path, artefact.sha256) == (found["top1_percent"], 360)
+
+
+def test_the_accuracy_of_another_flatbuffer_is_not_used(artefact: Artefact) -> None:
+    evaluate_flatbuffer(artefact)
+    assert read_top1(artefact.path, "0" * 64) == (None, None)
+
+
+def test_keras_and_flatbuffer_have_the_same_accuracy(converted_run: RunFolder, artefact: Artefact) -> None:
+    # Their logits differ by less than 1e-5 here, so no class changes.
+    in_keras, in_flatbuffer = evaluate_keras(converted_run), evaluate_flatbuffer(artefact)
+    assert in_keras["top1_percent"] == in_flatbuffer["top1_percent"]
+    assert in_keras["top5_percent"] == in_flatbuffer["top5_percent"]

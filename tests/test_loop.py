@@ -1,0 +1,177 @@
+"""The training loop on 96 digits: what a run folder holds, repeatability, resuming, and refusals."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from edgehybrid.data.arrays import Split, load_split
+from edgehybrid.errors import DataError, EdgehybridError, RunError
+from edgehybrid.recipe import Data, Recipe, load_recipe
+from edgehybrid.training import loop
+from edgehybrid.training.checkpoint import read_record
+from edgehybrid.training.run_folder import RunFolder, open_run
+
+TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
+SMALL = ("network.width=0.25", "data.image_side=8", f"training.batch_size={BATCH}")
+
+
+def recipe_of(*overrides: str) -> Recipe:
+    return load_recipe("digits", [*SMALL, *overrides])
+
+
+def few_images(data: Data, name: Any) -> Split:
+    count = TRAIN_IMAGES if name == "train" else TEST_IMAGES
+    return Split(*(array[:count] for array in load_split(data, name)))
+
+
+class Stopped(Exception):  # noqa: N818 - stands for a user's interruption, not for an error
+    """Raised after an epoch, as if the process had been stopped there."""
+
+
+def no_step(epoch: int, step: int, steps: int, images_per_second: float) -> None:
+    pass
+
+
+def no_epoch(line: dict[str, Any]) -> None:
+    pass
+
+
+class Trained(NamedTuple):
+    whole: RunFolder
+    resumed: RunFolder
+    steps: list[tuple[int, int, int]]
+    lines_when_stopped: int
+    epoch_when_stopped: int
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """One recipe of 2 epochs trained twice: in one go, and stopped after epoch 1, then resumed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "load_split", few_images)
+        recipe, steps = recipe_of("training.epochs=2"), []
+
+        def on_step(epoch: int, step: int, of: int, images_per_second: float) -> None:
+            assert images_per_second > 0
+            steps.append((epoch, step, of))
+
+        def stop(line: dict[str, Any]) -> None:
+            raise Stopped
+
+        whole, _ = loop.train(recipe, tmp_path_factory.mktemp("whole"), on_step, no_epoch)
+        runs = tmp_path_factory.mktemp("resumed")
+        with pytest.raises(Stopped):
+            loop.train(recipe, runs, no_step, stop)
+        resumed = open_run(next(runs.iterdir()))
+        stopped_at = len(resumed.epochs()), read_record(resumed).epoch
+        loop.resume(resumed, no_step, no_epoch)
+        yield Trained(whole, resumed, steps, *stopped_at)
+
+
+def test_metrics_have_a_line_an_epoch_with_these_keys(trained: Trained) -> None:
+    lines = trained.whole.epochs()
+    assert [line["epoch"] for line in lines] == [1, 2]
+    for line in lines:
+        assert list(line) == [
+            "epoch", "loss", "top1_train_percent", "learning_rate", "images_per_second", "top1_percent", "seconds",
+        ]  # fmt: skip
+        assert math.isfinite(line["loss"])
+
+
+def test_percentages_are_whole_numbers_of_images(trained: Trained) -> None:
+    for line in trained.whole.epochs():
+        for percent, count in (
+            (line["top1_train_percent"], TRAIN_IMAGES), (line["top1_percent"], TEST_IMAGES)
+        ):  # fmt: skip
+            images = percent / 100 * count
+            assert images == pytest.approx(round(images), abs=1e-9)
+            assert 0 <= images <= count
+
+
+def test_learning_rate_is_that_of_the_epochs_last_step(trained: Trained) -> None:
+    # Cosine from 2e-3 over 2·3 steps; the last steps of the epochs are 2 and 5, counted from 0.
+    expected = [2e-3 * (1 + math.cos(math.pi * step / 6)) / 2 for step in (2, 5)]
+    # Kept as float32.
+    got = [line["learning_rate"] for line in trained.whole.epochs()]
+    assert got == pytest.approx(expected, rel=2**-23)
+
+
+def test_reports_each_step(trained: Trained) -> None:
+    assert trained.steps == [(epoch, step, 3) for epoch in (1, 2) for step in (1, 2, 3)]
+
+
+def test_the_checkpoint_is_that_of_the_last_epoch(trained: Trained) -> None:
+    assert read_record(trained.whole).epoch == 2
+
+
+def test_an_epoch_is_saved_before_it_is_reported(trained: Trained) -> None:
+    assert trained.lines_when_stopped == 1
+    assert trained.epoch_when_stopped == 1
+
+
+def test_the_environment_is_written(trained: Trained) -> None:
+    assert {"tensorflow", "tf-keras", "larq"} <= set(json.loads((trained.whole.path / "env.json").read_text()))
+
+
+def test_the_trained_model_has_the_accuracy_of_the_last_line(trained: Trained) -> None:
+    model, record = loop.trained_model(trained.whole)
+    test = few_images(trained.whole.recipe.data, "test")
+    images = loop.normalise(test.images, trained.whole.recipe.data)
+    assert record.epoch == 2
+    assert 100 * loop.accuracy(model, images, test) == trained.whole.epochs()[-1]["top1_percent"]
+
+
+def test_two_runs_of_one_seed_have_equal_losses(trained: Trained) -> None:
+    # Threads may add float32 numbers in another order: 1e-5 is about 100 roundings.
+    first, second = trained.whole.epochs()[0], trained.resumed.epochs()[0]
+    assert first["loss"] == pytest.approx(second["loss"], rel=1e-5)
+
+
+def test_a_resumed_run_goes_on_as_if_never_stopped(trained: Trained) -> None:
+    whole, resumed = trained.whole.epochs(), trained.resumed.epochs()
+    assert [line["epoch"] for line in resumed] == [1, 2]
+    # Same reason as above. Lost optimizer state or another order of images moves the loss by more than 1e-3.
+    assert whole[1]["loss"] == pytest.approx(resumed[1]["loss"], rel=1e-5)
+    assert whole[1]["learning_rate"] == resumed[1]["learning_rate"]
+
+
+def test_refuses_to_resume_a_finished_run(trained: Trained) -> None:
+    with pytest.raises(RunError, match="The run is finished") as caught:
+        loop.resume(trained.whole, no_step, no_epoch)
+    assert "2 of 2 epochs" in (caught.value.received or "")
+
+
+def test_a_loss_that_is_not_a_number_names_epoch_and_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "load_split", few_images)
+    recipe = recipe_of(
+        "training.optimizer.kind=sgd", "training.optimizer.learning_rate=1e30", "training.schedule.kind=constant"
+    )
+    with pytest.raises(EdgehybridError, match=r"not a number any more: epoch 1, step [23] of 3") as caught:
+        loop.train(recipe, tmp_path, no_step, no_epoch)
+    assert "learning_rate" in (caught.value.next_step or "")
+
+
+def test_without_data_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGEHYBRID_DATA", raising=False)
+    recipe = load_recipe("hybrid_res_a", [f"data.path={tmp_path / 'absent'}"])
+    with pytest.raises(DataError, match="no train images"):
+        loop.train(recipe, tmp_path / "runs", no_step, no_epoch)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_accuracy_counts_over_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Identity:
+        def predict_on_batch(self, images: Any) -> Any:
+            return images
+
+    monkeypatch.setattr(loop, "EVALUATION_BATCH", 3)
+    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
+    split = Split(np.zeros((7, 1, 1, 1), np.uint8), np.array([0, 1, 2, 3, 0, 0, 0]))
+    assert loop.accuracy(Identity(), logits, split) == 5 / 7

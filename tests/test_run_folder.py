@@ -1,0 +1,132 @@
+"""Making, finding and opening run folders."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from edgehybrid.errors import RunError
+from edgehybrid.recipe import load_recipe
+from edgehybrid.training.run_folder import (
+    RunFolder,
+    create_run,
+    find_run,
+    open_run,
+    write_atomically,
+    write_environment,
+)
+
+
+def run_named(runs: Path, name: str) -> RunFolder:
+    folder = runs / name
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(load_recipe("digits").to_yaml())
+    return open_run(folder)
+
+
+def test_a_new_run_holds_the_resolved_recipe(tmp_path: Path) -> None:
+    recipe = load_recipe("digits")
+    run = create_run(tmp_path / "runs", recipe)
+    assert run.recipe == recipe
+    assert (run.path / "recipe.yaml").read_text() == recipe.to_yaml()
+
+
+def test_a_runs_name_tells_recipe_and_time(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("imagenet/xnor_vgg"))
+    assert re.fullmatch(r"imagenet-xnor_vgg-\d{8}T\d{6}Z-[0-9a-f]{6}", run.name)
+    assert run.path.parent == tmp_path
+
+
+def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
+    recipe = load_recipe("digits")
+    assert create_run(tmp_path, recipe).path != create_run(tmp_path, recipe).path
+
+
+def test_refuses_a_runs_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(RunError, match="cannot be made"):
+        create_run(tmp_path / "runs", load_recipe("digits"))
+
+
+def test_environment_names_versions_and_recipe(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    write_environment(run, {"tensorflow": "2.21.0"})
+    facts = json.loads((run.path / "env.json").read_text())
+    assert facts["tensorflow"] == "2.21.0"
+    assert facts["recipe_sha256"] == run.recipe_sha256
+
+
+def test_the_newest_run_is_the_latest_by_the_time_in_its_name(tmp_path: Path) -> None:
+    # By whole name or by time of the file, another one would win.
+    newest = run_named(tmp_path, "a-20250302T000000Z-000000")
+    run_named(tmp_path, "z-20250301T235959Z-ffffff")
+    run_named(tmp_path, "b-20240302T000000Z-aaaaaa")
+    assert find_run(tmp_path, None) == newest
+
+
+def test_finds_a_run_by_name_and_by_path(tmp_path: Path) -> None:
+    run = run_named(tmp_path, "a-20250302T000000Z-000000")
+    run_named(tmp_path, "a-20250303T000000Z-000000")
+    assert find_run(tmp_path, run.name) == run
+    assert find_run(tmp_path / "elsewhere", str(run.path)) == run
+
+
+@pytest.mark.parametrize("folder", [".", "absent"])
+def test_says_that_there_is_no_run(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(RunError, match="no run to default to"):
+        find_run(tmp_path / folder, None)
+
+
+def test_refuses_a_name_that_no_run_has(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not a run folder") as caught:
+        find_run(tmp_path, "digitz")
+    assert caught.value.received == str(tmp_path / "digitz")
+
+
+def test_refuses_a_damaged_recipe(tmp_path: Path) -> None:
+    run = run_named(tmp_path, "a-20250302T000000Z-000000")
+    (run.path / "recipe.yaml").write_text("name: [")
+    with pytest.raises(RunError, match="damaged recipe"):
+        open_run(run.path)
+
+
+def test_a_run_without_metrics_has_no_epoch(tmp_path: Path) -> None:
+    assert run_named(tmp_path, "a").epochs() == []
+
+
+def test_reads_a_line_an_epoch(tmp_path: Path) -> None:
+    run = run_named(tmp_path, "a")
+    (run.path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    assert run.epochs() == [{"epoch": 1}, {"epoch": 2}]
+
+
+@pytest.mark.parametrize("content", [b'{"epoch": 1}\n{"epo', b"\xff\xfe\n"])
+def test_refuses_damaged_metrics(tmp_path: Path, content: bytes) -> None:
+    run = run_named(tmp_path, "a")
+    (run.path / "metrics.jsonl").write_bytes(content)
+    with pytest.raises(RunError, match=r"metrics\.jsonl: a line is not JSON"):
+        run.epochs()
+
+
+def test_an_atomic_write_replaces_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old and longer")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_atomic_write_keeps_the_old_content_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(descriptor: int) -> None:
+        raise OSError("No space left on device")
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
