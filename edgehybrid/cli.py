@@ -29,6 +29,12 @@ class Commands(click.Group):
             if "--json" in sys.argv:
                 click.echo(json.dumps({"error": error.as_dict()}))
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            # click prints the message itself.
+            if "--json" in sys.argv:
+                facts = UsageError(error.format_message(), next_step="See edgehybrid COMMAND --help.").as_dict()
+                click.echo(json.dumps({"error": facts}))
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

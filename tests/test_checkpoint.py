@@ -103,8 +103,10 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(
 
 
 def test_refuses_a_run_without_a_checkpoint(run: RunFolder) -> None:
-    with pytest.raises(RunError, match="no checkpoint"):
+    with pytest.raises(RunError, match="no checkpoint") as caught:
         read_record(run)
+    # Resuming needs a checkpoint itself.
+    assert "Train a new run" in (caught.value.next_step or "")
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff", b"{}", b"[]", b'{"file": 1, "extra": 2}'])

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from converters import pipeline
-from converters.pipeline import convert
 from tiny_runs import random_run, tiny_recipe
 
+from converters import pipeline
+from converters.pipeline import convert
 from edgehybrid.errors import ConversionError, DataError
 from edgehybrid.flatbuffer import census, read_model
 from edgehybrid.recipe import load_recipe

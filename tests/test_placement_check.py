@@ -1,6 +1,6 @@
 import pytest
-from converters.placement_check import check_placement, expected_parts
 
+from converters.placement_check import check_placement, expected_parts
 from edgehybrid.errors import ConversionError
 from edgehybrid.flatbuffer import CensusRow
 from edgehybrid.networks import Network, network_of
@@ -24,14 +24,13 @@ def honest_census(net: Network, quantised: str = "packed") -> list[CensusRow]:
             if filters:
                 weights = layer.kernel_side**2 * layer.in_channels * filters
                 precision = "float32" if is_float else quantised
-                rows.append(
-                    CensusRow(
-                        name=f"tensor {len(rows)}", op="LceBconv2d" if precision == "packed" else "CONV_2D",
-                        precision=precision, kernel_height=layer.kernel_side, kernel_width=layer.kernel_side,
-                        in_channels=layer.in_channels, out_channels=filters, weights=weights, bytes=weights // 8,
-                        macs=layer.out_side**2 * weights,
-                    )  # fmt: skip
-                )
+                row = CensusRow(
+                    name=f"tensor {len(rows)}", op="LceBconv2d" if precision == "packed" else "CONV_2D",
+                    precision=precision, kernel_height=layer.kernel_side, kernel_width=layer.kernel_side,
+                    in_channels=layer.in_channels, out_channels=filters, weights=weights, bytes=weights // 8,
+                    macs=layer.out_side**2 * weights,
+                )  # fmt: skip
+                rows.append(row)
     return rows
 
 

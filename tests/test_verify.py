@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from converters.verify import NEAR_THRESHOLD, threshold_distance, verify
 from numpy.typing import NDArray
 from tiny_runs import random_model, tiny_recipe
 
+from converters.verify import NEAR_THRESHOLD, threshold_distance, verify
 from edgehybrid.errors import ConversionError
 from edgehybrid.training.run_folder import RunFolder
 

@@ -110,6 +110,12 @@ def _session(path: Path, threads: int, runs: int) -> dict[str, Any]:
         "--warmup-runs", str(WARMUP_RUNS),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 1 and done.stdout:
+        error = json.loads(done.stdout.splitlines()[-1])["error"]
+        raise EdgehybridError(
+            f"A measuring session failed: {error['what']}", received=error["received"], allowed=error["allowed"],
+            next_step=error["next"],
+        )  # fmt: skip
     if done.returncode:
         raise EdgehybridError(
             "A measuring session failed.",

@@ -41,7 +41,7 @@ def measure(path: Path, threads: int, warmup_runs: int, runs: int) -> dict[str, 
 
 
 def main() -> None:
-    """Reads the arguments, prints the result; an error's message goes to stderr, exit status 1."""
+    """Reads the arguments, prints the result; or ``{"error": …}`` with exit status 1."""
     parser = argparse.ArgumentParser(prog="python -m edgehybrid.device.session")
     parser.add_argument("model", type=Path)
     parser.add_argument("--threads", type=int, default=1)
@@ -51,7 +51,8 @@ def main() -> None:
     try:
         result = measure(options.model, options.threads, options.warmup_runs, options.runs)
     except EdgehybridError as error:
-        sys.exit(str(error))
+        print(json.dumps({"error": error.as_dict()}))
+        sys.exit(1)
     print(json.dumps(result))
 
 

@@ -125,7 +125,8 @@ def _scatter(points: list[tuple[Point, float]], x_label: str, salt: str) -> str:
         # One tenth of a percent must not look like a gulf.
         low, high = axes.get_ylim()
         missing = max(0.0, _LEAST_ACCURACY_SPAN - (high - low))
-        axes.set_ylim(low - missing / 2, high + missing / 2)
+        # There is no accuracy above 100 %; half a percent keeps a marker there whole.
+        axes.set_ylim(low - missing / 2, min(high + missing / 2, 100.5))
         axes.set_xlabel(x_label)
         axes.set_ylabel("top-1 accuracy, %")
         axes.set_xlim(left=0)

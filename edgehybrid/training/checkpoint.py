@@ -57,7 +57,7 @@ def read_record(run: RunFolder) -> Record:
     except FileNotFoundError as error:
         raise RunError(
             "The run has no checkpoint: no epoch was finished.", received=run.path,
-            next_step=f"Train on with 'edgehybrid train --resume {run.path}'.",
+            next_step="Train a new run; only a finished epoch can be resumed.",
         ) from error  # fmt: skip
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
         raise _damaged(path, str(error)) from error
