@@ -89,3 +89,10 @@ def test_reads_the_accuracy_of_exactly_this_file(model: Path) -> None:
 
 def test_a_file_that_was_not_evaluated_has_no_accuracy(model: Path) -> None:
     assert read_top1(model, SHA256) == (None, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"{}"])
+def test_refuses_a_damaged_evaluation(model: Path, content: bytes) -> None:
+    evaluation_file(model).write_bytes(content)
+    with pytest.raises(ModelFileError, match="evaluation is damaged"):
+        read_top1(model, SHA256)

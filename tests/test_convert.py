@@ -40,6 +40,10 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def missing(*_: object) -> None:
+    raise DataError("There are no images.")
+
+
 @pytest.mark.parametrize("file_format", ["packed", "float32"])
 def test_the_sidecar_has_the_keys_of_the_command(converted_run: RunFolder, file_format: str) -> None:
     assert set(KEYS) <= set(sidecar_of(converted_run, file_format))
@@ -110,9 +114,6 @@ def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: 
 def test_without_test_images_it_compares_on_noise_and_says_so(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*_: object) -> None:
-        raise DataError("There are no images.")
-
     old = (run.path / PACKED).read_bytes()
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
     monkeypatch.setattr(pipeline, "load_split", missing)
@@ -142,7 +143,8 @@ def test_split_layers_convert_and_agree(tmp_path: Path, float_filter_input: str)
 
 
 @pytest.mark.slow
-def test_vgg_converts_and_agrees(tmp_path: Path) -> None:
+def test_vgg_converts_and_agrees_without_its_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "load_split", missing)
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125"])
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
     # 19 layers; first and last in full precision.

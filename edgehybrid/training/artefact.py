@@ -68,9 +68,19 @@ def evaluation_file(path: Path) -> Path:
 
 
 def read_top1(path: Path, sha256: str) -> tuple[float | None, int | None]:
-    """(top1_percent, images) that ``evaluate_flatbuffer`` found for exactly this file; (None, None) if it did not."""
+    """(top1_percent, images) that ``evaluate_flatbuffer`` found for exactly this file; (None, None) if it did not.
+
+    Raises:
+        ModelFileError: the file of ``evaluate`` is damaged.
+    """
+    file = evaluation_file(path)
     try:
-        found = json.loads(evaluation_file(path).read_text())
+        found = json.loads(file.read_text())
+        top1_percent, images, described = found["top1_percent"], found["images"], found["model_sha256"]
     except FileNotFoundError:
         return None, None
-    return (found["top1_percent"], found["images"]) if found["model_sha256"] == sha256 else (None, None)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"The evaluation is damaged: {file}: {error}.", next_step="Evaluate the flatbuffer again."
+        ) from error
+    return (top1_percent, images) if described == sha256 else (None, None)
