@@ -42,7 +42,7 @@ def test_recipes_named_in_commands_exist() -> None:
     assert set(line.split("#")[0].split()[2:]) <= set(recipe_names())
 
 
-@pytest.mark.parametrize("module", ["edgehybrid.cost", "edgehybrid.results", "edgehybrid.report", "edgehybrid.flatbuffer"])
+@pytest.mark.parametrize("module", [f"edgehybrid.{name}" for name in ("cost", "results", "report", "flatbuffer")])
 def test_light_modules_load_no_tensorflow(module: str) -> None:
     code = f"import {module}, sys; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

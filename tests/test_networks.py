@@ -136,7 +136,7 @@ def test_takes_input_and_classes_from_the_recipe() -> None:
     network = network_of(load_recipe("digits"))
     assert (network.image_side, network.image_channels, network.classes) == (16, 1, 10)
     assert (network.name, network.architecture) == ("digits", "resnet20")
-    assert (network.width, network.pad_value) == (0.5, 1)
+    assert (network.width, network.pad_value) == (1.0, 1)
 
 
 def test_the_width_changes_filters_only() -> None:
