@@ -21,7 +21,7 @@ class Built(NamedTuple):
 
 
 def small_network(name: str) -> Network:
-    """A shipped recipe's network on the smallest map that all its stages can read, VGG with an eighth of its filters."""
+    """A shipped recipe's network on the smallest map its stages can read, VGG with an eighth of the filters."""
     recipe = load_recipe(name)
     if recipe.network.architecture == "resnet20":
         return network_of(load_recipe(name, ["data.image_side=16"]))
