@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -111,7 +112,7 @@ def append(path: str | Path, row: Mapping[str, Any]) -> int:
     values = [_to_sql(field, row.get(field.name)) for field in FIELDS]
     with _open(Path(path), "rwc") as connection:
         if not _is_made(connection, path):
-            connection.execute("PRAGMA journal_mode = WAL")
+            _switch_to_wal(connection)
         # IMMEDIATE waits for another writer here; a read lock that becomes a write lock later would not wait.
         connection.execute("BEGIN IMMEDIATE")
         if not _is_made(connection, path):
@@ -244,6 +245,19 @@ def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
             allowed="a file that edgehybrid made, or a new one, in a folder that can be written",
             next_step="Name another file with --results.",
         ) from error
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite's busy timeout does not hold for this switch, which needs the file alone: wait for it here."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _is_made(connection: sqlite3.Connection, path: str | Path) -> bool:
