@@ -2,14 +2,15 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks.network import FLOAT_BITS, Layer
 from edgehybrid.recipe import Placement
 
-Selector = Callable[[Layer], bool]
+# The names of the layers that each selector means.
+Selectors = Mapping[str, set[str]]
 
 
 def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
@@ -33,28 +34,25 @@ def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
     return tuple(_place_one(layer, placement, selectors) for layer in layers)
 
 
-def _selectors(layers: tuple[Layer, ...]) -> Mapping[str, Selector]:
+def _selectors(layers: tuple[Layer, ...]) -> Selectors:
     first, last = layers[0].name, layers[-1].name
-    selectors: dict[str, Selector] = {
-        "all": lambda layer: True,
-        "first": lambda layer: layer.name == first,
-        "last": lambda layer: layer.name == last,
-        "dense": lambda layer: layer.kind == "dense",
+    selectors = {
+        "all": {layer.name for layer in layers},
+        "first": {first},
+        "last": {last},
+        "dense": {layer.name for layer in layers if layer.kind == "dense"},
     }
-    if any(layer.kind == "shortcut" for layer in layers):
-        selectors["shortcuts"] = lambda layer: layer.kind == "shortcut"
+    if shortcuts := {layer.name for layer in layers if layer.kind == "shortcut"}:
+        selectors["shortcuts"] = shortcuts
     for stage in sorted({layer.stage for layer in layers if layer.stage}):
-        selectors[f"stage{stage}"] = lambda layer, stage=stage: (  # type: ignore[misc]
-            layer.kind == "conv" and layer.stage == stage and layer.name != first
-        )
-    for layer in layers:
-        selectors[layer.name] = lambda other, name=layer.name: other.name == name  # type: ignore[misc]
-    return selectors
+        convolutions = {layer.name for layer in layers if layer.kind == "conv" and layer.stage == stage}
+        selectors[f"stage{stage}"] = convolutions - {first}
+    return selectors | {layer.name: {layer.name} for layer in layers}
 
 
-def _place_one(layer: Layer, placement: Placement, selectors: Mapping[str, Selector]) -> Layer:
+def _place_one(layer: Layer, placement: Placement, selectors: Selectors) -> Layer:
     for name in placement.full_precision:
-        if selectors[name](layer):
+        if layer.name in selectors[name]:
             return replace(
                 layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=layer.out_channels,
                 reason=name,
