@@ -80,11 +80,7 @@ def _warnings(layers: tuple[Layer, ...], operators: dict[str, CensusRow]) -> lis
     wasted = [
         layer.name
         for layer in layers
-        if any(
-            operators[n].precision == "packed"
-            for n in (layer.name, f"{layer.name}_quantised")
-            if n in operators
-        )
+        if any(operators[n].precision == "packed" for n in (layer.name, f"{layer.name}_quantised") if n in operators)
         and layer.in_channels % 32
     ]
     if not wasted:
@@ -98,10 +94,8 @@ def _warnings(layers: tuple[Layer, ...], operators: dict[str, CensusRow]) -> lis
 def _images(data: Data, count: int, warnings: list[str]) -> tuple[NDArray[np.uint8], str]:
     """The first ``count`` test images; noise where the data set is not at hand, with a warning."""
     try:
-        return load_split(data, "test").images[:count], "test"
+        return load_split(data, "test", download=False).images[:count], "test"
     except DataError as error:
-        warnings.append(
-            f"Compared on {count} images of noise, because the test images are not at hand: {error.what}"
-        )
+        warnings.append(f"Compared on {count} images of noise, because the test images are not at hand: {error.what}")
         shape = (count, data.image_side, data.image_side, data.channels)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8), "substitute"

@@ -89,9 +89,10 @@ def _as_list(outputs: Any) -> list[Any]:
 
 
 def threshold_distance(x: Any, bits: int) -> Any:
-    """Distance of x to the nearest threshold of the k-bit quantizer, elementwise; |x| for the sign and |x| < 1.
+    """Distance of x to the nearest threshold of the k-bit quantizer, elementwise; 1/n for all |x| ≥ 1.
 
-    The thresholds are where n (x + 1) / 2 + 1/2 is whole, n = 2^k - 1 (``edgehybrid.model.quantizers.quantize_k``).
+    The thresholds are where n (x + 1) / 2 + 1/2 is whole, n = 2^k - 1 (``edgehybrid.model.quantizers.quantize_k``);
+    0 for the sign.
     """
     levels = 2.0**bits - 1.0
     position = (tf.clip_by_value(x, -1.0, 1.0) + 1.0) * (levels / 2.0) + 0.5

@@ -20,6 +20,14 @@ Command = Callable[..., Any]
 class Commands(click.Group):
     """Turns an EdgehybridError into its message on stderr and its exit status; other errors are bugs and stay."""
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parses the options before the command."""
+        try:
+            return super().make_context(*args, **extra)
+        except click.UsageError as error:
+            _print_json_error(error)
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command."""
         try:
@@ -30,11 +38,15 @@ class Commands(click.Group):
                 click.echo(json.dumps({"error": error.as_dict()}))
             ctx.exit(error.exit_code)
         except click.UsageError as error:
-            # click prints the message itself.
-            if "--json" in sys.argv:
-                facts = UsageError(error.format_message(), next_step="See edgehybrid COMMAND --help.").as_dict()
-                click.echo(json.dumps({"error": facts}))
+            _print_json_error(error)
             raise
+
+
+def _print_json_error(error: click.UsageError) -> None:
+    """The document of ``--json``; click prints the message on stderr itself."""
+    if "--json" in sys.argv:
+        facts = UsageError(error.format_message(), next_step="See edgehybrid COMMAND --help.").as_dict()
+        click.echo(json.dumps({"error": facts}))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -85,9 +97,7 @@ set_option = click.option(
 @click.option("--resume", "resumed", metavar="RUN", help="Train an interrupted run on: its folder or name.")
 @runs_option
 @json_option
-def train(
-    recipe: str | None, overrides: tuple[str, ...], resumed: str | None, runs: Path, as_json: bool
-) -> None:
+def train(recipe: str | None, overrides: tuple[str, ...], resumed: str | None, runs: Path, as_json: bool) -> None:
     """Train RECIPE, a YAML file or the name of a shipped recipe, into a new run folder."""
     if (recipe is None) == (resumed is None) or (resumed is not None and overrides):
         raise UsageError(
@@ -127,16 +137,12 @@ def train(
 
 @main.command()
 @click.argument("run", required=False)
-@click.option(
-    "--target", type=click.Choice(["aarch64", "x86_64"]), required=True, help="Processor of the board."
-)
+@click.option("--target", type=click.Choice(["aarch64", "x86_64"]), required=True, help="Processor of the board.")
 @click.option(
     "--format", "file_format", type=click.Choice(["packed", "float32"]), default=None,
     help="packed: 1-bit layers as bits.  [default: packed where the network has such layers, else float32]",
 )  # fmt: skip
-@click.option(
-    "--images", type=click.IntRange(min=1), default=500, show_default=True, help="Images to compare on."
-)
+@click.option("--images", type=click.IntRange(min=1), default=500, show_default=True, help="Images to compare on.")
 @overwrite_option
 @runs_option
 @json_option
@@ -190,12 +196,8 @@ def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as
 @click.argument("model", required=False)
 @click.option("--device", default="local", show_default=True, help="Where to measure: local, this machine.")
 @threads_option
-@click.option(
-    "--sessions", type=click.IntRange(1, 100), default=3, show_default=True, help="Processes to start."
-)
-@click.option(
-    "--timed-runs", type=click.IntRange(1, 100_000), default=100, show_default=True, help="In a session."
-)
+@click.option("--sessions", type=click.IntRange(1, 100), default=3, show_default=True, help="Processes to start.")
+@click.option("--timed-runs", type=click.IntRange(1, 100_000), default=100, show_default=True, help="In a session.")
 @results_option
 @runs_option
 @json_option
@@ -235,9 +237,7 @@ def cost(recipes: tuple[str, ...], overrides: tuple[str, ...], layers: bool, as_
         "energy_efficiency_fp": "E.E. (FP)", "energy_efficiency_xnor": "E.E. (XNOR)",
         "memory_compression_fp": "M.C. (FP)", "memory_compression_xnor": "M.C. (XNOR)",
     }  # fmt: skip
-    text = table(
-        ["recipe", *columns.values()], [[row["recipe"], *(row[key] for key in columns)] for row in found]
-    )
+    text = table(["recipe", *columns.values()], [[row["recipe"], *(row[key] for key in columns)] for row in found])
     if layers:
         keys = (
             "name",
@@ -250,9 +250,7 @@ def cost(recipes: tuple[str, ...], overrides: tuple[str, ...], layers: bool, as_
             "memory_bits",
         )
         for row in found:
-            text += f"\n\n{row['recipe']}\n" + table(
-                list(keys), [[part[k] for k in keys] for part in row["layers"]]
-            )
+            text += f"\n\n{row['recipe']}\n" + table(list(keys), [[part[k] for k in keys] for part in row["layers"]])
     emit(found[0] if len(found) == 1 else {"results": found}, as_json, text)
 
 
@@ -277,11 +275,7 @@ def results_command(recipe: str | None, store: Path | None, runs: Path, as_csv: 
         "top1_percent",
         "verdict",
     )
-    text = (
-        results.to_csv(rows).rstrip()
-        if as_csv
-        else table(list(keys), [[row[key] for key in keys] for row in rows])
-    )
+    text = results.to_csv(rows).rstrip() if as_csv else table(list(keys), [[row[key] for key in keys] for row in rows])
     emit({"results": rows}, as_json, text)
 
 
@@ -315,9 +309,7 @@ def demo(store: Path | None, runs: Path, as_json: bool) -> None:
     from edgehybrid.progress import TrainingProgress
 
     with TrainingProgress() as progress:
-        result = run_demo(
-            runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch
-        )
+        result = run_demo(runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch)
     found = result["report"]
     emit(
         {"rows": result["rows"], **found},

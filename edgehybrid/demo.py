@@ -22,9 +22,7 @@ LEAST_TOP1_PERCENT = 95.0
 SESSIONS, RUNS = 2, 100
 
 
-def demo(
-    runs: Path, store: Path, say: Callable[[str], None], on_step: Progress, on_epoch: OnEpoch
-) -> dict[str, Any]:
+def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: Progress, on_epoch: OnEpoch) -> dict[str, Any]:
     """Trains, converts for every target, checks, evaluates, measures here, logs the rows and writes the report.
 
     Returns:

@@ -68,9 +68,7 @@ class Data(Section):
     model_config = ConfigDict(json_schema_extra={"required": ["dataset"]})
 
     dataset: Literal["digits", "cifar100", "imagenet2012"]
-    path: str | None = Field(
-        default=None, description="folder of local arrays; null: EDGEHYBRID_DATA, then download"
-    )
+    path: str | None = Field(default=None, description="folder of local arrays; null: EDGEHYBRID_DATA, then download")
     image_side: int = Field(ge=8, le=512, description="pixels; the default is the data set's own")
     mean: Means = Field(description="one number a colour channel, in units of the [0, 1] pixel")
     std: Deviations = Field(description="one number a colour channel, in units of the [0, 1] pixel")
@@ -114,9 +112,7 @@ class Placement(Section):
     convolutions of a stage but the first layer) or the name of a layer.
     """
 
-    full_precision: Names = Field(
-        default=("first", "last"), description="selectors; the other layers are quantised"
-    )
+    full_precision: Names = Field(default=("first", "last"), description="selectors; the other layers are quantised")
     weight_bits: int = Field(default=1, ge=1, le=8, description="bits of the quantised weights")
     activation_bits: int = Field(default=1, ge=1, le=8, description="bits of the quantised activations")
     float_fraction: Fraction = Field(
@@ -135,9 +131,7 @@ class NetworkRecipe(Section):
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
     )
-    pad_value: int = Field(
-        default=1, ge=0, le=1, description="value around the map that a quantised convolution reads"
-    )
+    pad_value: int = Field(default=1, ge=0, le=1, description="value around the map that a quantised convolution reads")
     placement: Placement = Placement()
 
 
@@ -244,9 +238,7 @@ class Recipe(Section):
     """Everything that defines a trained network. Source: recipes/README.md."""
 
     # The name becomes part of a folder's name, so it must not climb out with "..".
-    name: str = Field(
-        pattern=r"^[a-z0-9_]+([./][a-z0-9_]+)*$", description="the file's path below recipes/, no suffix"
-    )
+    name: str = Field(pattern=r"^[a-z0-9_]+([./][a-z0-9_]+)*$", description="the file's path below recipes/, no suffix")
     description: str
     published: Published | None = None
     data: Data

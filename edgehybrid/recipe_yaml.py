@@ -175,9 +175,7 @@ def _compose(text: str, locate: Locate) -> yaml.Node | None:
         return _Loader(text).get_single_node()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise RecipeError(
-            f"{locate(line)}: not valid YAML: the control character U+{error.character:04X}."
-        ) from error
+        raise RecipeError(f"{locate(line)}: not valid YAML: the control character U+{error.character:04X}.") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = locate(mark.line + 1 if mark else 1)

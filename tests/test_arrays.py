@@ -1,7 +1,13 @@
 """Digits and local array files: shapes, splits, and what is said of files that do not fit."""
 
+import functools
+import io
 import lzma
 import os
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgehybrid.data import arrays
 from edgehybrid.data.arrays import Split, load_split, normalise
 from edgehybrid.errors import DataError
 from edgehybrid.recipe import Data
@@ -115,17 +122,13 @@ def test_joins_training_files_in_the_order_of_their_names(tmp_path: Path) -> Non
     assert read.labels.dtype == np.int64
 
 
-def test_looks_in_the_data_sets_folder_below_the_environments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_looks_in_the_data_sets_folder_below_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pair(tmp_path / "cifar100", "test", *pictures(3))
     monkeypatch.setenv("EDGEHYBRID_DATA", str(tmp_path))
     assert len(load_split(data_of(dataset="cifar100"), "test").images) == 3
 
 
-def test_the_recipes_folder_goes_before_the_environments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_recipes_folder_goes_before_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pair(tmp_path / "recipe", "test", *pictures(3))
     write_pair(tmp_path / "environment", "test", *pictures(4))
     monkeypatch.setenv("EDGEHYBRID_DATA", str(tmp_path / "environment"))
@@ -222,3 +225,80 @@ def test_real_cifar100_has_equal_classes(name: Any, images_per_class: int) -> No
     split = load_split(data_of(dataset="cifar100"), name)
     assert split.images.shape == (100 * images_per_class, 32, 32, 3)
     assert np.bincount(split.labels).tolist() == [images_per_class] * 100
+
+
+def cifar_archive(train: Split, test: Split) -> bytes:
+    """The binary form of CIFAR-100: a record is a coarse label, a fine label, then 32×32 red, green and blue values."""
+    files = {
+        "coarse_label_names.txt": "\n".join(f"coarse{n}" for n in range(20)).encode(),
+        "fine_label_names.txt": "\n".join(f"fine{n}" for n in range(100)).encode(),
+    }
+    for name, split in (("train.bin", train), ("test.bin", test)):
+        files[name] = b"".join(
+            bytes([label // 5, label]) + image.transpose(2, 0, 1).tobytes()
+            for image, label in zip(split.images, split.labels, strict=True)
+        )
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"cifar-100-binary/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """tensorflow-datasets with an empty folder, and a server on loopback in place of CIFAR's."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    cifar100 = tfds.image_classification.Cifar100
+    served = {"content": b"", "requests": 0}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served["requests"] += 1
+            self.send_response(200 if served["content"] else 404)
+            self.send_header("Content-Length", str(len(served["content"])))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(served["content"])
+
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/cifar-100-binary.tar.gz"
+    info = cifar100._cifar_info.fget
+    monkeypatch.setattr(arrays, "CIFAR_URL", url)
+    monkeypatch.setattr(cifar100, "_cifar_info", property(lambda builder: info(builder)._replace(url=url)))
+    monkeypatch.setattr(tfds, "builder", functools.partial(tfds.builder, data_dir=tmp_path))
+    yield served
+    server.shutdown()
+    server.server_close()
+
+
+def test_cifar100_is_downloaded_once(source: Any) -> None:
+    train, test = pictures(6), pictures(3)
+    source["content"] = cifar_archive(train, test)
+    got = load_split(data_of(dataset="cifar100"), "train")
+    # tensorflow-datasets shuffles: images are found again by their bytes.
+    expected = {image.tobytes(): label for image, label in zip(*train, strict=True)}
+    assert {image.tobytes(): label for image, label in zip(*got, strict=True)} == expected, f"seed {SEED}"
+    requests = source["requests"]
+    assert len(load_split(data_of(dataset="cifar100"), "test").images) == 3
+    assert source["requests"] == requests
+
+
+def test_says_that_cifar100_cannot_be_downloaded(source: Any) -> None:
+    with pytest.raises(DataError, match=r"could not be downloaded from http.*404") as caught:
+        load_split(data_of(dataset="cifar100"), "train")
+    assert "EDGEHYBRID_DATA" in (caught.value.next_step or "")
+
+
+def test_downloads_nothing_where_it_may_not(source: Any) -> None:
+    with pytest.raises(DataError, match="not on this machine"):
+        load_split(data_of(dataset="cifar100"), "test", download=False)
+    assert source["requests"] == 0

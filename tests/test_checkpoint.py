@@ -88,9 +88,7 @@ def test_keeps_only_the_newest_file(run: RunFolder) -> None:
     assert read_record(run).epoch == 10
 
 
-def test_an_interrupted_save_leaves_the_old_checkpoint(
-    saved: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_save_leaves_the_old_checkpoint(saved: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(path: Path, content: bytes) -> None:
         if path.name == "latest.json":
             raise KeyboardInterrupt
@@ -109,7 +107,18 @@ def test_refuses_a_run_without_a_checkpoint(run: RunFolder) -> None:
     assert "Train a new run" in (caught.value.next_step or "")
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff", b"{}", b"[]", b'{"file": 1, "extra": 2}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"garbage",
+        b"\xff",
+        b"{}",
+        b"[]",
+        b'{"file": 1, "extra": 2}',
+        b'{"file": 1, "sha256": "0", "epoch": "one", "recipe_sha256": null}',
+    ],
+)
 def test_refuses_a_damaged_latest_json(saved: RunFolder, content: bytes) -> None:
     (saved.path / "checkpoint" / "latest.json").write_bytes(content)
     with pytest.raises(RunError, match=r"checkpoint is damaged: .*latest\.json"):

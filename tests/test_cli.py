@@ -22,7 +22,8 @@ COMMANDS = ("train", "convert", "evaluate", "benchmark", "cost", "results", "rep
 
 
 def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("EDGEHYBRID_")}
+    # TF_CPP: set by importing TensorFlow in this process.
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("EDGEHYBRID_", "TF_CPP_"))}
     return subprocess.run(
         [str(COMMAND), *arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
     )
@@ -188,12 +189,25 @@ def test_with_json_a_failure_is_one_document_on_stdout(tmp_path: Path) -> None:
     assert "There is no such recipe." in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["cost"], ["cost", "digits", "--bogus"], ["unknown"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["cost"], ["cost", "digits", "--bogus"], ["unknown"], ["--bogus"]], ids=" ".join)
 def test_with_json_wrong_usage_is_one_document_on_stdout(arguments: list[str], tmp_path: Path) -> None:
     done = call([*arguments, "--json"], tmp_path)
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["what"]
     assert done.stderr.count("Error: ") == 1
+
+
+def test_without_a_network_the_download_is_refused_at_once(tmp_path: Path) -> None:
+    # Nothing listens on the discard port of this machine.
+    dead = {"https_proxy": "http://127.0.0.1:9", "TFDS_DATA_DIR": str(tmp_path)}
+    refuse(["train", "xnor_res"], tmp_path, 1, "CIFAR-100 could not be downloaded", "EDGEHYBRID_DATA", **dead)
+
+
+def test_tensorflows_start_up_notes_are_held_back(run: Path, tmp_path: Path) -> None:
+    done = call(["evaluate", str(run), "--keras"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = call(["evaluate", str(run), "--keras"], tmp_path, TF_CPP_MIN_LOG_LEVEL="0")
+    assert shown.stderr
 
 
 def test_with_json_a_result_is_one_document_on_stdout(tmp_path: Path) -> None:
@@ -215,9 +229,7 @@ def test_cost_of_all_published_recipes_in_one_call(tmp_path: Path) -> None:
 def test_evaluate_and_benchmark_the_newest_flatbuffer(run: Path, tmp_path: Path) -> None:
     model = str(run / "model.float32.x86_64.tflite")
     evaluated = json.loads(call(["evaluate", model, "--json"], tmp_path).stdout)
-    measured = json.loads(
-        call(["benchmark", model, "--sessions", "1", "--timed-runs", "3", "--json"], tmp_path).stdout
-    )
+    measured = json.loads(call(["benchmark", model, "--sessions", "1", "--timed-runs", "3", "--json"], tmp_path).stdout)
     assert measured["top1_percent"] == evaluated["top1_percent"]
     (row,) = json.loads(call(["results", "--json"], tmp_path).stdout)["results"]
     assert {key: row[key] for key in measured} == measured

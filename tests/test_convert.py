@@ -111,9 +111,7 @@ def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: 
     assert sidecar_of(run) == result
 
 
-def test_without_test_images_it_compares_on_noise_and_says_so(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_test_images_it_compares_on_noise_and_says_so(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     old = (run.path / PACKED).read_bytes()
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
     monkeypatch.setattr(pipeline, "load_split", missing)

@@ -23,9 +23,7 @@ BINARY_MAC_PJ = 3.25 / 32
 
 
 def energy(layer: Layer) -> LayerEnergy:
-    alone = Network(
-        "one layer", "vgg19", 1.0, layer.in_side, layer.in_channels, layer.out_channels, 1, (layer,), ()
-    )
+    alone = Network("one layer", "vgg19", 1.0, layer.in_side, layer.in_channels, layer.out_channels, 1, (layer,), ())
     return energy_of_layer(layer, alone, load_table("paper"))
 
 
@@ -51,9 +49,7 @@ def test_full_precision_reads_and_writes_each_number_once_at_80_pj() -> None:
 
 
 def test_a_binary_layer_reads_a_full_precision_alpha_a_filter_and_multiplies_each_output() -> None:
-    assert energy(BINARY) == LayerEnergy(
-        256 * 2.5, 360 * 2.5, 160 * 2.5, 10 * 80, 5760 * BINARY_MAC_PJ, 160 * 3.25
-    )
+    assert energy(BINARY) == LayerEnergy(256 * 2.5, 360 * 2.5, 160 * 2.5, 10 * 80, 5760 * BINARY_MAC_PJ, 160 * 3.25)
 
 
 def test_the_total_is_memory_plus_compute_and_the_sum_of_all_parts() -> None:

@@ -197,9 +197,7 @@ def test_int8_weights_are_named() -> None:
         pytest.param(conv_like("CONV_2D", 2, TinyTensor("w", (6, 3, 0, 2))), id="an empty filter"),
         pytest.param(packed_model(channels_in=40, words=3), id="40 channels do not fill three words"),
         pytest.param(packed_model(channels_in=40, words=1), id="groups of 32 do not divide 40 channels"),
-        pytest.param(
-            tflite_bytes([TinyTensor("t", (1, 4, 4, 1))], [TinyOp("CONV_2D", [0], [0])]), id="no weights"
-        ),
+        pytest.param(tflite_bytes([TinyTensor("t", (1, 4, 4, 1))], [TinyOp("CONV_2D", [0], [0])]), id="no weights"),
     ],
 )
 def test_refuses_to_count_contradicting_shapes(data: bytes) -> None:

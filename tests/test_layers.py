@@ -167,9 +167,7 @@ def test_pointwise_convolution_is_right_where_tensorflow_is_not_safe(side: int, 
     np.testing.assert_allclose(y, convolution(x, kernel, stride, 0), RTOL, ATOL, err_msg=MESSAGE)
     np.testing.assert_allclose(dx, input_gradient(x, kernel, upstream, stride), RTOL, ATOL, err_msg=MESSAGE)
     # Sums of up to 29·36 products.
-    np.testing.assert_allclose(
-        dkernel, kernel_gradient(x, upstream, 1, stride, 0), RTOL, 1e-4, err_msg=MESSAGE
-    )
+    np.testing.assert_allclose(dkernel, kernel_gradient(x, upstream, 1, stride, 0), RTOL, 1e-4, err_msg=MESSAGE)
 
 
 def test_centring_leaves_no_mean_over_input_channels() -> None:

@@ -135,7 +135,7 @@ def test_two_runs_of_one_seed_have_equal_losses(trained: Trained) -> None:
 def test_a_resumed_run_goes_on_as_if_never_stopped(trained: Trained) -> None:
     whole, resumed = trained.whole.epochs(), trained.resumed.epochs()
     assert [line["epoch"] for line in resumed] == [1, 2]
-    # Same reason as above. Lost optimizer state or another order of images moves the loss by more than 1e-3.
+    # Same reason as above. Lost optimizer state moves the loss by more than 1e-3.
     assert whole[1]["loss"] == pytest.approx(resumed[1]["loss"], rel=1e-5)
     assert whole[1]["learning_rate"] == resumed[1]["learning_rate"]
 
@@ -146,9 +146,7 @@ def test_refuses_to_resume_a_finished_run(trained: Trained) -> None:
     assert "2 of 2 epochs" in (caught.value.received or "")
 
 
-def test_a_loss_that_is_not_a_number_names_epoch_and_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loss_that_is_not_a_number_names_epoch_and_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "load_split", few_images)
     recipe = recipe_of(
         "training.optimizer.kind=sgd", "training.optimizer.learning_rate=1e30", "training.schedule.kind=constant"

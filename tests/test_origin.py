@@ -34,9 +34,7 @@ def test_refuses_a_row_that_differs_from_its_run(tmp_path: Path, key: str) -> No
 
 @pytest.mark.parametrize("key", ["run", "recipe_sha256", "model_sha256", "checkpoint_sha256"])
 @pytest.mark.parametrize("value", [None, "f" * 64])
-def test_refuses_a_model_whose_sidecar_differs_or_is_silent(
-    tmp_path: Path, key: str, value: str | None
-) -> None:
+def test_refuses_a_model_whose_sidecar_differs_or_is_silent(tmp_path: Path, key: str, value: str | None) -> None:
     row = make_run(tmp_path)
     edit(sidecar_of(row, tmp_path), **{key: value})
     with pytest.raises(RunError, match="but the run says" if value else "not recorded"):
@@ -75,9 +73,7 @@ def test_refuses_a_damaged_sidecar(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("key", ["run", "model"])
 @pytest.mark.parametrize("value", [None, "", "..", "../elsewhere", "/tmp/elsewhere", "a/b", "a\0b"])
-def test_refuses_a_name_that_is_no_name_inside_the_runs(
-    tmp_path: Path, key: str, value: str | None
-) -> None:
+def test_refuses_a_name_that_is_no_name_inside_the_runs(tmp_path: Path, key: str, value: str | None) -> None:
     row = {**make_run(tmp_path), key: value}
     with pytest.raises(RunError):
         recipe_of(row, tmp_path)

@@ -14,9 +14,7 @@ from edgehybrid.recipe import Augmentation, Data
 # One channel; the label of image i is i, so a batch tells which images it holds.
 DATA = Data.model_validate({"dataset": "digits", "image_side": 8})
 COUNT, BATCH = 23, 5
-SPLIT = Split(
-    np.random.default_rng(3).integers(0, 256, (COUNT, 8, 8, 1), np.uint8), np.arange(COUNT, dtype=np.int64)
-)
+SPLIT = Split(np.random.default_rng(3).integers(0, 256, (COUNT, 8, 8, 1), np.uint8), np.arange(COUNT, dtype=np.int64))
 PLAIN = Augmentation(crop_padding_pixels=0, horizontal_flip=False)
 FULL = Augmentation(crop_padding_pixels=2, horizontal_flip=True)
 

@@ -179,8 +179,7 @@ def test_shows_a_kind_that_is_no_text(file: Path, value: str, received: str) -> 
 def test_counts_the_colour_channels(file: Path) -> None:
     error = refusal(file, "data.mean=[0.5]")
     assert error.what == (
-        "--set data.mean=[0.5]: 'data.mean' needs one number for each of the 3 colour channels of cifar100, "
-        "and has 1."
+        "--set data.mean=[0.5]: 'data.mean' needs one number for each of the 3 colour channels of cifar100, and has 1."
     )
 
 

@@ -262,9 +262,7 @@ def test_refuses_an_override_inside_a_value(override: str) -> None:
     assert refused.value.next_step == f"Set the whole value: --set {inside}=…"
 
 
-@pytest.mark.parametrize(
-    "value", ["[1", "*x", "!!int 3", "{a: 1, a: 2}", "9" * 5000, "[" * 5000, "a: b: c", "\0"]
-)
+@pytest.mark.parametrize("value", ["[1", "*x", "!!int 3", "{a: 1, a: 2}", "9" * 5000, "[" * 5000, "a: b: c", "\0"])
 def test_refuses_an_override_that_is_not_yaml(value: str) -> None:
     with pytest.raises(RecipeError) as refused:
         apply_override(SourceTree("file.yaml", {}), f"a={value}", {})

@@ -143,9 +143,7 @@ def table_rows(readme: str, columns: int) -> list[list[str]]:
 Documented = tuple[str, str, Any]  # field, type in the words of the README, default
 
 
-def schema_fields(
-    schema: dict[str, Any], definitions: dict[str, Any], path: str = ""
-) -> Iterator[Documented]:
+def schema_fields(schema: dict[str, Any], definitions: dict[str, Any], path: str = "") -> Iterator[Documented]:
     """Every field of a JSON Schema; a field of one kind only has that kind behind its name."""
     for name, field in schema["properties"].items():
         default = field.get("default", "of the data set" if path == "data." else None)

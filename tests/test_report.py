@@ -129,9 +129,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(runs: Path, tmp_path: P
         build_report([make_run(runs)], runs, tmp_path / "file" / "out")
 
 
-def test_nothing_is_left_when_the_last_step_fails(
-    runs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_when_the_last_step_fails(runs: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
@@ -154,8 +152,7 @@ def test_a_missing_extra_leaves_nothing_half_written(
 
 def test_importing_the_report_loads_neither_tensorflow_nor_the_extra() -> None:
     code = (
-        "import sys, edgehybrid.report; "
-        "print([m for m in ('tensorflow', 'matplotlib', 'jinja2') if m in sys.modules])"
+        "import sys, edgehybrid.report; print([m for m in ('tensorflow', 'matplotlib', 'jinja2') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -52,9 +52,10 @@ VALUES: dict[type, st.SearchStrategy[Any]] = {
     list: st.lists(TEXTS, max_size=3),
 }
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda time: time.strftime(TIME_FORMAT))
-COLUMNS = {
-    field.name: VALUES[field.type] if field.required else st.none() | VALUES[field.type] for field in FIELDS
-} | {"verdict": st.sampled_from(VERDICTS), "measured_at_utc": TIMES}
+COLUMNS = {field.name: VALUES[field.type] if field.required else st.none() | VALUES[field.type] for field in FIELDS} | {
+    "verdict": st.sampled_from(VERDICTS),
+    "measured_at_utc": TIMES,
+}
 ROWS = st.fixed_dictionaries(COLUMNS).map(
     lambda row: row | dict.fromkeys(LATENCIES if row["emulated"] else ["emulated_ms_not_latency"])
 )

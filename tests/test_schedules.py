@@ -10,9 +10,7 @@ from edgehybrid.training.schedules import learning_rate
 
 
 def training_of(schedule: dict[str, Any], epochs: int = 10) -> Training:
-    return Training.model_validate(
-        {"epochs": epochs, "optimizer": {"learning_rate": 0.4}, "schedule": schedule}
-    )
+    return Training.model_validate({"epochs": epochs, "optimizer": {"learning_rate": 0.4}, "schedule": schedule})
 
 
 @pytest.mark.parametrize("step", [0, 1, 39])

@@ -51,9 +51,7 @@ def test_unequal_training_is_said() -> None:
     assert "after 12 against 199 epochs" in sentence
 
 
-@pytest.mark.parametrize(
-    "place", [{"device": "pi5"}, {"threads": 4}, {"target": "x86_64"}, {"emulated": True}]
-)
+@pytest.mark.parametrize("place", [{"device": "pi5"}, {"threads": 4}, {"target": "x86_64"}, {"emulated": True}])
 def test_rows_of_different_places_are_not_compared(place: dict[str, Any]) -> None:
     assert compare_with_twins(pair({}, place)) == ()
 

@@ -150,3 +150,11 @@ def test_refuses_an_image_that_five_pools_leave_empty() -> None:
         layers(1.0, 31, 3, 100, residual=False)
     assert refused.value.received == "data.image_side: 31"
     assert refused.value.allowed == "≥ 32"
+
+
+def test_only_the_sum_of_residual_connections_is_normalised_again_before_fc1() -> None:
+    flatten = {
+        name: next(node.inputs for node in network(name).graph if node.op == "flatten")
+        for name in ("hybrid_vgg_a", "xnor_vgg")
+    }
+    assert flatten == {"hybrid_vgg_a": ("pool5_bn",), "xnor_vgg": ("pool5",)}

@@ -160,8 +160,7 @@ def cost_of_network(network: Network) -> NetworkCost:
     counted = _with_counted_classes(network)
     table = _paper_table()
     layers = tuple(
-        LayerCost(layer, energy_of_layer(layer, counted, table), memory_bits_of_layer(layer))
-        for layer in counted
+        LayerCost(layer, energy_of_layer(layer, counted, table), memory_bits_of_layer(layer)) for layer in counted
     )
     return NetworkCost(layers, counted.classes, RULES, table.name)
 

@@ -99,9 +99,7 @@ def _filters(layer: Layer) -> Iterator[Operations]:
     yield Operations("weight", weights_a_filter * layer.float_filters, FLOAT_BITS)
     yield Operations("weight", weights_a_filter * layer.quantised_filters, layer.weight_bits)
     yield Operations("mac", macs_a_filter * layer.float_filters, FLOAT_BITS)
-    yield Operations(
-        "mac", macs_a_filter * layer.quantised_filters, max(layer.weight_bits, layer.activation_bits)
-    )
+    yield Operations("mac", macs_a_filter * layer.quantised_filters, max(layer.weight_bits, layer.activation_bits))
     yield Operations("alpha", layer.quantised_filters, FLOAT_BITS)
     yield Operations("alpha_mac", layer.out_side**2 * layer.quantised_filters, FLOAT_BITS)
 

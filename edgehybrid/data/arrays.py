@@ -7,6 +7,8 @@ import lzma
 import os
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 DIGITS_TEST_IMAGES = 360
+CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
+CIFAR_TIMEOUT_S = 15
 
 
 class Split(NamedTuple):
@@ -30,21 +34,22 @@ class Split(NamedTuple):
 SplitName = Literal["train", "test"]
 
 
-def load_split(data: Data, name: SplitName) -> Split:
+def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
     """Reads the training or the test images of a recipe's data set.
 
     Digits come with scikit-learn. Others come from ``data.path``, else from the folder that the environment variable
-    ``EDGEHYBRID_DATA`` names, else (CIFAR-100) from tensorflow-datasets, which downloads them once.
+    ``EDGEHYBRID_DATA`` names, else (CIFAR-100) from tensorflow-datasets, which downloads them once (161 MiB).
 
     Raises:
-        DataError: files that are missing, damaged, or do not fit the recipe.
+        DataError: files that are missing, damaged, or do not fit the recipe; or that would have to be downloaded
+            where ``download`` is false.
     """
     if data.dataset == "digits":
         split = _digits(data.image_side, name)
     elif (folder := data.path or os.environ.get("EDGEHYBRID_DATA")) is not None:
         split = _local(Path(folder), data.dataset, name)
     elif data.dataset == "cifar100":
-        split = _downloaded_cifar100(name)
+        split = _downloaded_cifar100(name, download)
     else:
         raise DataError(
             f"There are no images for data set '{data.dataset}'.",
@@ -137,19 +142,40 @@ def _read(folder: Path, stem: str) -> NDArray[Any]:
         ) from error
 
 
-def _downloaded_cifar100(name: SplitName) -> Split:
+def _downloaded_cifar100(name: SplitName, download: bool) -> Split:
+    # The import loads TensorFlow, and edgehybrid.model.compat needs this set before that.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
         import tensorflow_datasets as tfds
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorflow-datasets", "train") from error
-    try:
-        arrays = tfds.as_numpy(tfds.load("cifar100", split=name, batch_size=-1))
-    except (OSError, tfds.download.DownloadError, ConnectionError) as error:
-        raise DataError(
-            f"CIFAR-100 could not be downloaded: {error}.",
-            next_step="Name a folder of local arrays in data.path or EDGEHYBRID_DATA, or try again with a network.",
-        ) from error
+    builder = tfds.builder("cifar100")
+    if not builder.is_prepared():
+        if not download:
+            raise _no_cifar100("CIFAR-100 is not on this machine")
+        try:
+            _ask(CIFAR_URL)
+            builder.download_and_prepare()
+        except (OSError, tfds.download.DownloadError) as error:
+            raise _no_cifar100(f"CIFAR-100 could not be downloaded from {CIFAR_URL}: {error}") from error
+    arrays = tfds.as_numpy(builder.as_dataset(split=name, batch_size=-1))
     return Split(arrays["image"], arrays["label"].astype(np.int64))
+
+
+def _ask(url: str) -> None:
+    """Raises OSError where the server cannot be reached: tensorflow-datasets would try again for minutes."""
+    try:
+        urlopen(Request(url, method="HEAD"), timeout=CIFAR_TIMEOUT_S).close()
+    except HTTPError as answer:
+        answer.close()
+
+
+def _no_cifar100(why: str) -> DataError:
+    return DataError(
+        f"{why}.",
+        next_step="Name a folder of local arrays in data.path or EDGEHYBRID_DATA, or train with a network: training "
+        "downloads it once.",
+    )
 
 
 def _check(name: str, split: Split, data: Data) -> None:

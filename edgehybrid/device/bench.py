@@ -54,8 +54,7 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
     return {
         "recipe": artefact.recipe.name,
         **{
-            key: sidecar[key]
-            for key in ("recipe_sha256", "run", "model", "model_sha256", "format", "target", "epochs")
+            key: sidecar[key] for key in ("recipe_sha256", "run", "model", "model_sha256", "format", "target", "epochs")
         },
         "device": device,
         "board": board,

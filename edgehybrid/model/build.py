@@ -32,9 +32,7 @@ def build_model(network: Network) -> Any:
 
 def _weightless(op: str, name: str) -> Any:
     if op == "batch_norm":
-        return keras.layers.BatchNormalization(
-            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name
-        )
+        return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name)
     makers = {
         "relu": keras.layers.ReLU,
         "max_pool": keras.layers.MaxPooling2D,

@@ -6,6 +6,9 @@ Larq 0.14 needs Keras 2: the package ``tf_keras`` and ``TF_USE_LEGACY_KERAS=1``,
 import logging
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from edgehybrid.errors import EdgehybridError, MissingExtraError
@@ -16,13 +19,41 @@ if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         next_step="Set TF_USE_LEGACY_KERAS=1 in the environment, or import edgehybrid.model first.",
     )
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
-# TensorFlow's start-up notes about CPU instructions are not about the user's work.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Holds back what TensorFlow writes to stderr while it starts, unless it fails or the user set a log level.
+
+    Its notes on absent GPUs and CPU instructions are not about the user's work, and no log level silences them, for
+    they come before logging is set up (TensorFlow issue 100442).
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
 
 try:
-    import larq
-    import tensorflow as tf
-    import tf_keras as keras
+    with _quiet_start():
+        import larq
+        import tensorflow as tf
+        import tf_keras as keras
+
+        tf.config.list_physical_devices()  # looks for GPUs, with more notes
 except ModuleNotFoundError as error:
     raise MissingExtraError(error.name or "tensorflow", "train") from error
 

@@ -17,9 +17,7 @@ def network_of(recipe: Recipe) -> Network:
     Raises:
         RecipeError: a network that cannot exist: a layer without filters, an unknown stage or layer.
     """
-    return build_network(
-        recipe.name, recipe.network, recipe.data.image_side, recipe.data.channels, recipe.data.classes
-    )
+    return build_network(recipe.name, recipe.network, recipe.data.image_side, recipe.data.channels, recipe.data.classes)
 
 
 def float_twin(recipe: Recipe) -> Recipe:
@@ -35,9 +33,7 @@ def float_twin(recipe: Recipe) -> Recipe:
     )
 
 
-def build_network(
-    name: str, part: NetworkRecipe, image_side: int, image_channels: int, classes: int
-) -> Network:
+def build_network(name: str, part: NetworkRecipe, image_side: int, image_channels: int, classes: int) -> Network:
     """``network_of`` for the network part of a recipe and an input that may differ from the recipe's own."""
     if part.architecture == "resnet20":
         if part.residual:

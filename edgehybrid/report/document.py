@@ -18,9 +18,7 @@ class Table:
     @property
     def columns_of_numbers(self) -> tuple[bool, ...]:
         """Which columns hold nothing but numbers and dashes; they are aligned to the right."""
-        return tuple(
-            all(_NUMBER.fullmatch(row[column]) for row in self.rows) for column in range(len(self.headers))
-        )
+        return tuple(all(_NUMBER.fullmatch(row[column]) for row in self.rows) for column in range(len(self.headers)))
 
 
 @dataclass(frozen=True)

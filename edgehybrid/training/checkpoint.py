@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from edgehybrid.errors import RunError
 from edgehybrid.training.run_folder import RunFolder, write_atomically
 
 
+@with_config(ConfigDict(strict=True, extra="forbid"))
 @dataclass(frozen=True)
 class Record:
     """What latest.json says.
@@ -53,13 +55,13 @@ def read_record(run: RunFolder) -> Record:
     """
     path = run.path / "checkpoint" / "latest.json"
     try:
-        record = Record(**json.loads(path.read_text()))
+        record = TypeAdapter(Record).validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise RunError(
             "The run has no checkpoint: no epoch was finished.", received=run.path,
             next_step="Train a new run; only a finished epoch can be resumed.",
         ) from error  # fmt: skip
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
+    except (OSError, ValidationError) as error:
         raise _damaged(path, str(error)) from error
     if record.recipe_sha256 != run.recipe_sha256:
         raise RunError(

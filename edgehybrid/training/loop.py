@@ -18,7 +18,7 @@ from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradien
 from edgehybrid.networks import Network, network_of
 from edgehybrid.recipe import Adam, Recipe, Training
 from edgehybrid.training.checkpoint import Record, read_record, restore_checkpoint, save_checkpoint
-from edgehybrid.training.run_folder import RunFolder, create_run, write_environment
+from edgehybrid.training.run_folder import RunFolder, create_run, write_atomically, write_environment
 from edgehybrid.training.schedules import learning_rate
 
 EVALUATION_BATCH = 500
@@ -202,7 +202,7 @@ class _EventLog:
 
     def __init__(self, run: RunFolder, lines: list[Epoch]) -> None:
         self._path = run.path / "metrics.jsonl"
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self._lines = [json.dumps(line) for line in lines]
         self._events = tf.summary.create_file_writer(str(run.path / "tensorboard"))
 
     def __enter__(self) -> "_EventLog":
@@ -212,9 +212,9 @@ class _EventLog:
         self._events.close()
 
     def append(self, line: Epoch) -> None:
-        """Writes one epoch's metrics."""
-        with self._path.open("a") as stream:
-            stream.write(json.dumps(line) + "\n")
+        """Writes one epoch's metrics. The file is replaced as a whole, so that it never ends in half a line."""
+        self._lines.append(json.dumps(line))
+        write_atomically(self._path, "".join(f"{text}\n" for text in self._lines).encode())
         with self._events.as_default(step=line["epoch"]):
             for name, value in line.items():
                 tf.summary.scalar(name, value)
