@@ -4,15 +4,16 @@ Counts times the paper's constants are multiples of 2**-7 pJ and far below 2**46
 exactly: no test here needs a tolerance.
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehybrid.cost.energy import LayerEnergy, energy_of_layer
-from edgehybrid.cost.tables import load_table
+from edgehybrid.cost import cost_of_network
+from edgehybrid.cost.energy import LayerEnergy
+from edgehybrid.cost.rules import PAPER, Rules, load_rules
 from edgehybrid.networks import Layer, Network, build_network, network_of
 from edgehybrid.recipe import NetworkRecipe, Placement, load_recipe, recipe_names
 
@@ -22,13 +23,14 @@ BINARY = replace(FLOAT, weight_bits=1, activation_bits=1, float_filters=0)
 BINARY_MAC_PJ = 3.25 / 32
 
 
-def energy(layer: Layer) -> LayerEnergy:
+def energy(layer: Layer, rules: Rules = PAPER) -> LayerEnergy:
     alone = Network("one layer", "vgg19", 1.0, layer.in_side, layer.in_channels, layer.out_channels, 1, (layer,), ())
-    return energy_of_layer(layer, alone, load_table("paper"))
+    return energy_in(alone, layer.name, rules)
 
 
-def energy_in(network: Network, name: str) -> LayerEnergy:
-    return energy_of_layer(network.layer(name), network, load_table("paper"))
+def energy_in(network: Network, name: str, rules: Rules = PAPER) -> LayerEnergy:
+    counted = cost_of_network(network, rules)
+    return next(cost.energy for cost in counted.layers if cost.layer.name == name)
 
 
 def resnet(*full_precision: str, bits: int = 1, float_fraction: float = 0.0) -> Network:
@@ -54,7 +56,7 @@ def test_a_binary_layer_reads_a_full_precision_alpha_a_filter_and_multiplies_eac
 
 def test_the_total_is_memory_plus_compute_and_the_sum_of_all_parts() -> None:
     spent = energy(replace(BINARY, float_filters=3))
-    assert spent.total_pj == sum(getattr(spent, field.name) for field in fields(spent))
+    assert spent.total_pj == sum(spent)
     assert spent.compute_pj == spent.mac_pj + spent.alpha_mac_pj
     assert spent.memory_pj == spent.total_pj - spent.compute_pj
 
@@ -265,15 +267,74 @@ def networks(draw: st.DrawFn) -> Network:
     return build_network("random", part, side, draw(st.integers(1, 4)), draw(st.sampled_from([1, 10, 100])))
 
 
+def total_pj_by_name(network: Network) -> dict[str, float]:
+    # With the network's own classes, which the reference has too.
+    counted = cost_of_network(network, load_rules("paper", ["imagenet_classes=own"]))
+    return {cost.layer.name: cost.energy.total_pj for cost in counted.layers}
+
+
 @settings(max_examples=100, deadline=None)
 @given(networks())
 def test_any_layer_costs_what_the_formulas_say(network: Network) -> None:
+    counted = total_pj_by_name(network)
     for layer in network:
-        assert energy_in(network, layer.name).total_pj == reference_layer_pj(layer, network), layer
+        assert counted[layer.name] == reference_layer_pj(layer, network), layer
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_every_shipped_network_costs_what_the_formulas_say(recipe: str) -> None:
     network = network_of(load_recipe(recipe))
+    counted = total_pj_by_name(network)
     for layer in network:
-        assert energy_in(network, layer.name).total_pj == reference_layer_pj(layer, network), layer
+        assert counted[layer.name] == reference_layer_pj(layer, network), layer
+
+
+# Rules by themselves.
+
+SPLIT = replace(BINARY, float_filters=3)
+FULL_RULES = load_rules("full")
+
+
+def test_full_rules_read_the_real_map_of_a_split_layer_too() -> None:
+    assert energy(SPLIT, FULL_RULES).input_pj == 256 * 2.5 + 256 * 80
+    assert energy(SPLIT, FULL_RULES)[1:] == energy(SPLIT)[1:]
+
+
+def test_full_rules_read_one_map_where_all_filters_read_the_sign() -> None:
+    assert energy(replace(SPLIT, float_filter_input="sign"), FULL_RULES).input_pj == 256 * 2.5
+
+
+def test_full_rules_count_the_maps_of_a_resnet_shortcut() -> None:
+    # 32 * 32 * 16 inputs and 16 * 16 * 32 outputs.
+    spent = energy_in(resnet("first", "last", "shortcuts"), RESNET_SHORTCUT, FULL_RULES)
+    assert spent == LayerEnergy(16384 * 80, 512 * 80, 8192 * 80, 0, 131072 * 3.25, 0)
+
+
+def test_the_source_of_a_vgg_shortcut_is_the_map_before_the_pool() -> None:
+    rules = load_rules("full", ["shortcut_maps=source"])
+    network = residual_vgg("first", "last", "shortcuts")
+    assert energy_in(network, "shortcut1", rules).input_pj == 64 * 32 * 32 * 80
+    assert energy_in(network, "shortcut1", FULL_RULES).input_pj == 64 * 16 * 16 * 80
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "expected_pj"),
+    [
+        ("weight_reads=one_filter", "weight_pj", 36 * 2.5),
+        ("input_map=padded", "input_pj", (8 + 2) ** 2 * 4 * 2.5),
+        ("strided_input=output", "input_pj", 4 * 4 * 4 * 2.5),
+        ("alpha_reads=free", "alpha_pj", 0),
+        ("alpha_macs=free", "alpha_mac_pj", 0),
+        ("binary_mac=stated", "mac_pj", 5760 * 0.1),
+    ],
+)
+def test_a_rule_changes_its_part_and_no_other(change: str, part: str, expected_pj: float) -> None:
+    before, after = energy(BINARY), energy(BINARY, load_rules("paper", [change]))
+    # 36 weights a filter, spread over 10 filters: one division, one multiplication.
+    assert getattr(after, part) == pytest.approx(expected_pj, rel=1e-15)
+    assert after._replace(**{part: 0.0}) == before._replace(**{part: 0.0})
+
+
+def test_two_bits_cost_twice_the_stated_binary_mac() -> None:
+    rules = load_rules("paper", ["binary_mac=stated"])
+    assert energy(replace(BINARY, weight_bits=2, activation_bits=2), rules).mac_pj == 2 * energy(BINARY, rules).mac_pj

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from edgehybrid.cost.tables import load_table, read_table
+from edgehybrid.cost.tables import Operation, find_table, load_table, read_table, table_names
 from edgehybrid.errors import UsageError
 
 MAC = "  mac: {value: 3.25, unit: pJ, bits: 32, technology_nm: 10, source: somebody}"
+OPERATIONS = "operations: {memory_access: [memory_access], float_mac: [mac], integer_mac: [mac]}"
 VALID = f"""
 description: a test
 constants:
   memory_access: {{value: 80, unit: pJ, bits: 32, technology_nm: 10, source: somebody}}
 {MAC}
+{OPERATIONS}
 """
 
 
@@ -31,28 +33,76 @@ def refusal(folder: Path, old: str, new: str) -> UsageError:
     return caught.value
 
 
-def test_paper_table_has_the_two_constants_of_table_2() -> None:
-    table = load_table("paper")
-    assert (table.memory_access.energy_pj, table.mac.energy_pj) == (80, 3.25)
+def test_paper_table_has_the_three_constants_of_table_2() -> None:
+    constants = load_table("paper").constants
+    assert {name: constant.energy_pj for name, constant in constants.items()} == {
+        "memory_access": 80, "mac": 3.25, "printed_binary_mac": 0.1,
+    }  # fmt: skip
 
 
-def test_paper_table_states_width_node_and_source_of_each_constant() -> None:
-    table = load_table("paper")
-    for constant in (table.memory_access, table.mac):
-        assert (constant.bits, constant.technology_nm) == (32, 10)
-        assert "Table 2" in constant.source
-        assert "Keckler" in constant.source
+@pytest.mark.parametrize("name", table_names())
+def test_every_constant_states_width_node_and_source(name: str) -> None:
+    for constant in load_table(name).constants.values():
+        assert constant.bits in (1, 8, 32, 64)
+        assert constant.technology_nm in (10, 28, 45)
+        assert any(word in constant.source for word in ("Table 2", "Figure 1.1.9", "abstract"))
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_every_constant_is_used(name: str) -> None:
+    table = load_table(name)
+    assert {constant for names in table.operations.values() for constant in names} == set(table.constants)
 
 
 def test_binary_energies_are_a_thirty_second() -> None:
     table = load_table("paper")
-    assert table.memory_access.scaled_pj(1) == 2.5  # printed so in Table 2
-    assert table.mac.scaled_pj(1) == 0.1015625  # 3.25 / 32; Table 2 prints 0.1
+    assert table.pj("memory_access", 1) == 2.5  # printed so in Table 2
+    assert table.pj("integer_mac", 1) == 0.1015625  # 3.25 / 32; Table 2 prints 0.1
+    assert table.pj("binary_mac", 1) == 0.1
 
 
-def test_energy_is_proportional_to_the_bits() -> None:
-    mac = load_table("paper").mac
-    assert [mac.scaled_pj(bits) for bits in (1, 2, 8, 32)] == [3.25 * bits / 32 for bits in (1, 2, 8, 32)]
+@pytest.mark.parametrize("operation", ["memory_access", "integer_mac"])
+def test_energy_is_proportional_to_the_bits(operation: Operation) -> None:
+    table = load_table("paper")
+    of_32 = table.pj(operation, 32)
+    assert [table.pj(operation, bits) for bits in (1, 2, 8)] == [of_32 * bits / 32 for bits in (1, 2, 8)]
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "bits", "energy_pj"),
+    [
+        # The middle of 1.3 to 2.6 nJ for 64 bits; 3.7 + 0.9; 0.2 + 0.03.
+        ("horowitz_45nm", "memory_access", 32, 1950 / 2),
+        ("horowitz_45nm", "float_mac", 32, 4.6),
+        ("horowitz_45nm", "integer_mac", 8, 0.23),
+        ("horowitz_45nm", "integer_mac", 1, 0.23 / 8),
+        # Middles of 150 to 200, 80 to 350 and 50 to 80 pJ; two instructions a MAC.
+        ("cortex_a7", "memory_access", 32, 175),
+        ("cortex_a7", "float_mac", 32, 2 * 215),
+        ("cortex_a7", "integer_mac", 1, 2 * 65 / 32),
+    ],
+)
+def test_operations_add_up_their_constants(name: str, operation: Operation, bits: int, energy_pj: float) -> None:
+    # Two divisions and an addition: 3 roundings of 2**-53.
+    assert load_table(name).pj(operation, bits) == pytest.approx(energy_pj, rel=4e-16)
+
+
+def test_names_an_operation_that_the_table_lacks() -> None:
+    with pytest.raises(UsageError, match="'horowitz_45nm' has no constant for binary_mac of 1 bits"):
+        load_table("horowitz_45nm").pj("binary_mac", 1)
+
+
+def test_a_narrow_mac_does_not_stand_for_a_wide_one() -> None:
+    with pytest.raises(UsageError, match="no constant for integer_mac of 16 bits") as caught:
+        load_table("horowitz_45nm").pj("integer_mac", 16)
+    assert caught.value.received == "integer_multiply of 8 bits, integer_add of 8 bits"
+
+
+def test_scaling_changes_one_constant() -> None:
+    table = load_table("horowitz_45nm")
+    scaled = table.scaled("float_add", 0.5)
+    assert scaled.pj("float_mac", 32) == 3.7 + 0.45
+    assert scaled.pj("memory_access", 1) == table.pj("memory_access", 1)
 
 
 def test_a_table_is_named_after_its_file(tmp_path: Path) -> None:
@@ -64,7 +114,7 @@ def test_a_table_is_named_after_its_file(tmp_path: Path) -> None:
 def test_units_are_converted_to_picojoules(tmp_path: Path, value: str, unit: str) -> None:
     table = read_table(write(tmp_path, VALID.replace("value: 80, unit: pJ", f"value: {value}, unit: {unit}")))
     # 1e-3 has no exact binary form: one rounding.
-    assert table.memory_access.energy_pj == pytest.approx(80, rel=1e-15)
+    assert table.constants["memory_access"].energy_pj == pytest.approx(80, rel=1e-15)
 
 
 def test_refuses_an_unknown_name_with_the_nearest() -> None:
@@ -76,7 +126,36 @@ def test_refuses_an_unknown_name_with_the_nearest() -> None:
 
 def test_refuses_a_missing_constant_by_name(tmp_path: Path) -> None:
     error = refusal(tmp_path, MAC, "")
-    assert "'constants.mac' is missing" in error.what
+    assert "the constant 'mac' is missing in the energy table, and 'float_mac' needs it" in error.what
+
+
+@pytest.mark.parametrize("section", ["description: a test", OPERATIONS])
+def test_refuses_a_missing_section(tmp_path: Path, section: str) -> None:
+    assert f"'{section.split(':')[0]}' is missing" in refusal(tmp_path, section, "").what
+
+
+@pytest.mark.parametrize("names", ["mac", "[]", "[3]"])
+def test_refuses_an_operation_that_is_no_list_of_constants(tmp_path: Path, names: str) -> None:
+    assert "is not a list of constants" in refusal(tmp_path, "float_mac: [mac]", f"float_mac: {names}").what
+
+
+def test_refuses_an_unknown_operation_with_the_nearest(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "float_mac: [mac]", "float_mca: [mac]")
+    assert error.next_step == "Did you mean 'float_mac'?"
+
+
+@pytest.mark.parametrize("ends", ["80", "[80]", "[90, 80]", "[-1, 80]", "[1, 2, 3]", "[1, x]"])
+def test_refuses_what_is_no_range(tmp_path: Path, ends: str) -> None:
+    assert "is not a range of two positive numbers" in refusal(tmp_path, "value: 80", f"range: {ends}").what
+
+
+def test_a_range_and_a_value_exclude_each_other(tmp_path: Path) -> None:
+    assert "unknown key" in refusal(tmp_path, "value: 80", "value: 80, range: [70, 90]").what
+
+
+def test_a_file_is_found_by_its_path_and_a_table_by_its_name(tmp_path: Path) -> None:
+    assert find_table(str(write(tmp_path, VALID))).name == "mine"
+    assert find_table("cortex_a7").name == "cortex_a7"
 
 
 @pytest.mark.parametrize("key", ["value: 80", "unit: pJ", "bits: 32", "technology_nm: 10"])

@@ -1,35 +1,70 @@
-"""Analytic energy, weight memory and operations of a network, by the rules and the energy table of the paper.
+"""Analytic energy, memory and operations of a network, by named rules (rules.py) and an energy table (tables/).
 
-``cost_of`` for a recipe, with the ratios to the reference networks; ``cost_of_network`` for a network alone.
-Rules are in energy.py and memory.py, constants in tables/. Every number is modelled, none is measured.
+``cost_of`` for a recipe, with the ratios to the reference networks; ``cost_of_network`` for a network alone;
+``cost_of_layers`` for layers counted elsewhere. Every number is modelled, none is measured. Pure: nothing is written,
+and no framework is loaded.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
-from edgehybrid.cost.energy import LayerEnergy, energy_of_layer
-from edgehybrid.cost.memory import memory_bits_of_layer
+from edgehybrid.cost.energy import LayerEnergy, energy_of_layer, prices
+from edgehybrid.cost.layers import LogicalLayer, layers_of_network
+from edgehybrid.cost.memory import memory_bits_of_layer, peak_activation_bits
+from edgehybrid.cost.rules import PAPER, Rules
 from edgehybrid.cost.tables import EnergyTable, load_table
-from edgehybrid.networks import FULL_PRECISION, Layer, Network, build_network, network_of
+from edgehybrid.errors import EdgehybridError, UsageError
+from edgehybrid.networks import FULL_PRECISION, Network, build_network, network_of
 from edgehybrid.recipe import DATASETS, NetworkRecipe, Placement, Recipe
 
-__all__ = ["LayerCost", "NetworkCost", "RecipeCost", "cost_of", "cost_of_network"]
+__all__ = ["LayerCost", "NetworkCost", "RecipeCost", "cost_of", "cost_of_layers", "cost_of_network"]
 
-RULES = "paper"
-TABLE = "paper"
 PJ_PER_UJ = 1e6
 # Table 7 was computed with 100 outputs: XNOR's energy efficiency is 25.56 with them, 23.29 with 1000.
 COUNTED_IMAGENET_CLASSES = 100
 XNOR = Placement(full_precision=("first", "last"), weight_bits=1, activation_bits=1)
+PARTS = ("input", "weight", "output", "alpha", "mac", "alpha_mac")
+# Parts that come in both precisions; scales are in full precision always.
+SPLIT_PARTS = ("input", "weight", "output", "mac")
+
+
+class Energy(NamedTuple):
+    """Energy for one image: of operations on 32-bit numbers, and on quantised ones."""
+
+    full_precision: LayerEnergy
+    quantised: LayerEnergy
+
+    @property
+    def both(self) -> LayerEnergy:
+        """Of all operations."""
+        return LayerEnergy(*(wide + narrow for wide, narrow in zip(*self, strict=True)))
+
+    def as_dict(self) -> dict[str, float]:
+        """The keys ``energy_…_uj`` of a row: the total, compute and memory, each part, each precision."""
+        both = self.both
+        found = {"energy_uj": both.total_pj, "energy_compute_uj": both.compute_pj, "energy_memory_uj": both.memory_pj}
+        found |= {f"energy_{part}_uj": getattr(both, f"{part}_pj") for part in PARTS}
+        for name, energy in zip(("full_precision", "quantised"), self, strict=True):
+            found[f"energy_{name}_uj"] = energy.total_pj
+            found |= {f"energy_{part}_{name}_uj": getattr(energy, f"{part}_pj") for part in SPLIT_PARTS}
+        return {key: pj / PJ_PER_UJ for key, pj in found.items()}
 
 
 @dataclass(frozen=True)
 class LayerCost:
     """One layer's energy for one image, and the bits of its weights."""
 
-    layer: Layer
-    energy: LayerEnergy
+    layer: LogicalLayer
+    split_energy: Energy
     memory_bits: int
+
+    @property
+    def energy(self) -> LayerEnergy:
+        """Energy in both precisions."""
+        return self.split_energy.both
 
     def as_dict(self) -> dict[str, object]:
         """The layer's row in ``layers`` of the ``cost`` command."""
@@ -44,8 +79,8 @@ class LayerCost:
             "weights": layer.weights,
             "macs": layer.macs,
             "binary_macs": layer.binary_macs,
-            "energy_uj": self.energy.total_pj / PJ_PER_UJ,
             "memory_bits": self.memory_bits,
+            **self.split_energy.as_dict(),
         }
 
 
@@ -54,7 +89,8 @@ class NetworkCost:
     """The layers' costs and their sums for one image.
 
     Attributes:
-        classes: outputs that were counted; for ImageNet 100, see ``cost_of_network``.
+        classes: outputs that were counted; for ImageNet 100 by the paper's rules.
+        rules, table: names of what was counted by.
     """
 
     layers: tuple[LayerCost, ...]
@@ -63,14 +99,10 @@ class NetworkCost:
     table: str
 
     @property
-    def energy_compute_uj(self) -> float:
-        """Energy of the MACs, µJ."""
-        return sum(cost.energy.compute_pj for cost in self.layers) / PJ_PER_UJ
-
-    @property
-    def energy_memory_uj(self) -> float:
-        """Energy of the memory accesses, µJ."""
-        return sum(cost.energy.memory_pj for cost in self.layers) / PJ_PER_UJ
+    def energy(self) -> Energy:
+        """Sums over the layers."""
+        columns = zip(*(cost.split_energy for cost in self.layers), strict=True)
+        return Energy(*(LayerEnergy(*map(sum, zip(*column, strict=True))) for column in columns))
 
     @property
     def energy_uj(self) -> float:
@@ -82,20 +114,19 @@ class NetworkCost:
         """Bits of weights and scales."""
         return sum(cost.memory_bits for cost in self.layers)
 
-    @property
-    def weights(self) -> int:
-        """Number of weights, of any width."""
-        return sum(cost.layer.weights for cost in self.layers)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of any width; those with alpha are not among them."""
-        return sum(cost.layer.macs for cost in self.layers)
-
-    @property
-    def binary_macs(self) -> int:
-        """Multiply-accumulates of 1-bit weights with 1-bit activations."""
-        return sum(cost.layer.binary_macs for cost in self.layers)
+    def as_dict(self) -> dict[str, object]:
+        """The totals of the ``cost`` command's object."""
+        layers = [cost.layer for cost in self.layers]
+        return {
+            "rules": self.rules,
+            "table": self.table,
+            **self.energy.as_dict(),
+            "memory_bits": self.memory_bits,
+            "counted_classes": self.classes,
+            "weights": sum(layer.weights for layer in layers),
+            "macs": sum(layer.macs for layer in layers),
+            "binary_macs": sum(layer.binary_macs for layer in layers),
+        }
 
 
 @dataclass(frozen=True)
@@ -107,28 +138,25 @@ class RecipeCost:
     recipe needs less than the reference. Source: the 1.5x to 3x rows of the paper's Table 4 and Hybrid-VGG A
     of Table 6 were computed so; section 3.1 of its text does not name the width, and has the ratios upside
     down.
+
+    Attributes:
+        peak_activation_bits: see memory.py; (every number in 32 bits, packed).
     """
 
     recipe: str
     network: NetworkCost
     full_precision: NetworkCost
     xnor: NetworkCost
+    peak_activation_bits: tuple[int, int]
 
     def as_dict(self) -> dict[str, object]:
         """The object that the ``cost`` command prints."""
         own, fp, xnor = self.network, self.full_precision, self.xnor
         return {
             "recipe": self.recipe,
-            "rules": own.rules,
-            "table": own.table,
-            "energy_uj": own.energy_uj,
-            "energy_compute_uj": own.energy_compute_uj,
-            "energy_memory_uj": own.energy_memory_uj,
-            "memory_bits": own.memory_bits,
-            "counted_classes": own.classes,
-            "weights": own.weights,
-            "macs": own.macs,
-            "binary_macs": own.binary_macs,
+            **own.as_dict(),
+            "peak_activation_float_bits": self.peak_activation_bits[0],
+            "peak_activation_packed_bits": self.peak_activation_bits[1],
             "energy_efficiency_fp": fp.energy_uj / own.energy_uj,
             "energy_efficiency_xnor": xnor.energy_uj / own.energy_uj,
             "memory_compression_fp": fp.memory_bits / own.memory_bits,
@@ -137,36 +165,68 @@ class RecipeCost:
         }
 
 
-def cost_of(recipe: Recipe) -> RecipeCost:
-    """Counts a recipe's network and its two references.
+def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = None) -> RecipeCost:
+    """Counts a recipe's network and its two references. Without a table: the paper's.
 
     Raises:
         RecipeError: the recipe describes an impossible network.
+        UsageError: the table lacks a constant.
     """
+    network = network_of(recipe)
+    fraction = recipe.network.placement.float_fraction
+    references = (cost_of_network(_reference(recipe, name), rules, table) for name in ("fp", "xnor"))
     return RecipeCost(
         recipe.name,
-        cost_of_network(network_of(recipe)),
-        cost_of_network(_reference(recipe, FULL_PRECISION)),
-        cost_of_network(_reference(recipe, XNOR)),
+        cost_of_network(_with_split(network, fraction, rules), rules, table),
+        *references,
+        peak_activation_bits(network),
     )
 
 
-def cost_of_network(network: Network) -> NetworkCost:
-    """Counts a network for one image. Layers stand in forward order.
+def cost_of_network(network: Network, rules: Rules = PAPER, table: EnergyTable | None = None) -> NetworkCost:
+    """Counts a network for one image. Layers stand in forward order. Without a table: the paper's.
 
-    A network for the 1000 classes of ImageNet is counted with 100 outputs. Source: Table 7 of the paper,
-    energies and memory.
+    Split layers are counted as the network has them, whatever ``rules.split_filters`` says: the fraction that it rounds
+    is the recipe's.
+
+    Raises:
+        UsageError: the table lacks a constant.
+        EdgehybridError: a network without layers.
     """
-    counted = _with_counted_classes(network)
-    table = _paper_table()
-    layers = tuple(
-        LayerCost(layer, energy_of_layer(layer, counted, table), memory_bits_of_layer(layer)) for layer in counted
-    )
-    return NetworkCost(layers, counted.classes, RULES, table.name)
+    counted = _with_counted_classes(network, rules)
+    return cost_of_layers(layers_of_network(counted), counted.classes, rules, table)
 
 
-def _with_counted_classes(network: Network) -> Network:
-    if network.classes != DATASETS["imagenet2012"].classes:
+def cost_of_layers(
+    layers: Sequence[LogicalLayer], classes: int, rules: Rules = PAPER, table: EnergyTable | None = None
+) -> NetworkCost:
+    """Counts layers for one image. Without a table: the paper's.
+
+    Raises:
+        UsageError: the table lacks a constant.
+        EdgehybridError: no layers.
+    """
+    if not layers:
+        raise EdgehybridError(
+            "The network is empty: it has no layer with weights, so there is nothing to count.",
+            allowed="at least one convolution or dense layer",
+        )
+    table = table or load_table("paper")
+    price = prices(table, rules)
+    counted = []
+    for layer in layers:
+        try:
+            energy = Energy(*energy_of_layer(layer, rules, price))
+        except UsageError as error:
+            raise UsageError(
+                f"Layer '{layer.name}': {error.what}", received=error.received, next_step=error.next_step
+            ) from error
+        counted.append(LayerCost(layer, energy, memory_bits_of_layer(layer, rules)))
+    return NetworkCost(tuple(counted), classes, rules.name, table.name)
+
+
+def _with_counted_classes(network: Network, rules: Rules) -> Network:
+    if rules.imagenet_classes == "own" or network.classes != DATASETS["imagenet2012"].classes:
         return network
     classes = COUNTED_IMAGENET_CLASSES
     *hidden, last = network.layers
@@ -175,12 +235,28 @@ def _with_counted_classes(network: Network) -> Network:
     return replace(network, classes=classes, layers=(*hidden, last))
 
 
-def _reference(recipe: Recipe, placement: Placement) -> Network:
-    part = NetworkRecipe(architecture=recipe.network.architecture, placement=placement)
+def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
+    """The network with ``fraction`` of each split layer's filters rounded as the rules say; networks round down."""
+    if rules.split_filters == "floor":
+        return network
+    rounded = round if rules.split_filters == "round" else math.ceil
+    # The small number keeps 0.1 · 10 · k at k although 0.1 has no exact binary form.
+    layers = [
+        replace(layer, float_filters=min(layer.out_channels, rounded(fraction * layer.out_channels - 1e-9)))
+        if layer.kind == "conv" and not layer.is_float
+        else layer
+        for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
+
+
+def _reference(recipe: Recipe, name: str) -> Network:
     data = recipe.data
-    return build_network(recipe.name, part, data.image_side, data.channels, data.classes)
+    return _reference_network(recipe.network.architecture, name, data.image_side, data.channels, data.classes)
 
 
 @cache
-def _paper_table() -> EnergyTable:
-    return load_table(TABLE)
+def _reference_network(architecture: str, name: str, image_side: int, channels: int, classes: int) -> Network:
+    placement = FULL_PRECISION if name == "fp" else XNOR
+    part = NetworkRecipe.model_validate({"architecture": architecture, "placement": placement})
+    return build_network(f"{architecture}_{name}", part, image_side, channels, classes)

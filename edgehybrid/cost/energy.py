@@ -1,32 +1,38 @@
 """Energy of one inference: how many memory accesses and MACs of which width a layer makes, and their price.
 
-The rules are those of Chakraborty et al. 2019 (arXiv:1902.00460), section 3.1.1 and Table 1. Where the text
-is open or contradicts itself, the rule is the one that its printed results (Tables 4 to 7) were computed
-with; the docstring of each rule says which table fixes it. Never counted: biases, BatchNorm, pooling,
-additions, padding.
+The formulas are those of Chakraborty et al. 2019 (arXiv:1902.00460), section 3.1.1 and Table 1; rules.py holds every
+decision that they leave open, tables/ what an access and a MAC cost. In the paper's symbols a layer has k²·I·O
+weights, reads N²·I inputs, writes M²·O outputs and makes M²·k²·I·O MACs; a dense layer has k = N = M = 1.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.rules import Rules
 from edgehybrid.cost.tables import EnergyTable
-from edgehybrid.networks import FLOAT_BITS, Layer, Network
+from edgehybrid.networks import FLOAT_BITS
 
 Part = Literal["input", "weight", "output", "alpha", "mac", "alpha_mac"]
+# A filter of at most so many bits has integer weights and one scale, alpha.
+MAX_SCALED_BITS = 8
+
+Price = Callable[[Part, int], float]
 
 
 class Operations(NamedTuple):
-    """Operations on numbers of ``bits`` bits: MACs in the parts mac and alpha_mac, else accesses."""
+    """Operations on numbers of ``bits`` bits: MACs in the parts mac and alpha_mac, else accesses.
+
+    ``number`` is negative for accesses that others replace, and a fraction where a rule spreads one filter.
+    """
 
     part: Part
-    number: int
+    number: float
     bits: int
 
 
-@dataclass(frozen=True)
-class LayerEnergy:
-    """Energy of a layer for one image, in pJ: four kinds of memory access, two kinds of MAC.
+class LayerEnergy(NamedTuple):
+    """Energy for one image, in pJ: four kinds of memory access, two kinds of MAC.
 
     ``alpha_pj`` is for reading the scale of each quantised filter, ``alpha_mac_pj`` for multiplying by it.
     """
@@ -54,108 +60,129 @@ class LayerEnergy:
         return self.memory_pj + self.compute_pj
 
 
-def energy_of_layer(layer: Layer, network: Network, table: EnergyTable) -> LayerEnergy:
-    """Prices the operations of a layer of ``network`` with ``table``."""
-    spent: dict[Part, float] = dict.fromkeys(("input", "weight", "output", "alpha", "mac", "alpha_mac"), 0.0)
-    for part, number, bits in operations_of_layer(layer, network):
-        constant = table.mac if part in ("mac", "alpha_mac") else table.memory_access
-        spent[part] += number * constant.scaled_pj(bits)
-    return LayerEnergy(**{f"{part}_pj": energy for part, energy in spent.items()})
+def energy_of_layer(layer: LogicalLayer, rules: Rules, price: Price) -> tuple[LayerEnergy, LayerEnergy]:
+    """Prices a layer's operations: (those of 32-bit numbers, those of fewer bits)."""
+    wide = dict.fromkeys(LayerEnergy._fields, 0.0)
+    narrow = dict.fromkeys(LayerEnergy._fields, 0.0)
+    for part, number, bits in operations_of_layer(layer, rules):
+        if number:
+            spent = wide if bits == FLOAT_BITS else narrow
+            spent[f"{part}_pj"] += number * price(part, bits)
+    return LayerEnergy(**wide), LayerEnergy(**narrow)
 
 
-def operations_of_layer(layer: Layer, network: Network) -> Iterator[Operations]:
-    """All operations of a layer of ``network`` for one image. The network matters for shortcuts only."""
-    if layer.kind != "shortcut":
-        yield from _maps(layer)
-        yield from _filters(layer)
-    elif network.architecture == "resnet20":
-        yield from _resnet_shortcut(layer, network)
-    else:
-        yield from _vgg_shortcut(layer, network)
+def prices(table: EnergyTable, rules: Rules) -> Price:
+    """What one operation of a part and width costs, pJ. Each is looked up once.
 
-
-def _maps(layer: Layer) -> Iterator[Operations]:
-    """Reads of N²·I inputs and writes of M²·O outputs, each once.
-
-    Inputs have the bits of the quantised filters, also in a split layer; outputs the bits of the filter that
-    makes them. A strided layer reads all of its input; a dense layer has N = M = 1.
-    Source: Table 1; Table 4 fixes the strided and the dense layers, Hybrid-Res C of Table 5 the split ones.
+    Raises (the function returned):
+        UsageError: the table lacks the constant.
     """
-    outputs_a_filter = layer.out_side**2
-    yield Operations("input", layer.inputs, layer.activation_bits)
-    yield Operations("output", outputs_a_filter * layer.float_filters, FLOAT_BITS)
-    yield Operations("output", outputs_a_filter * layer.quantised_filters, layer.activation_bits)
+    known: dict[tuple[Part, int], float] = {}
+
+    def price(part: Part, bits: int) -> float:
+        found = known.get((part, bits))
+        if found is None:
+            if part not in ("mac", "alpha_mac"):
+                found = table.pj("memory_access", bits)
+            elif bits >= FLOAT_BITS:
+                found = table.pj("float_mac", bits)
+            elif rules.binary_mac == "stated":
+                found = bits * table.pj("binary_mac", 1)
+            else:
+                found = table.pj("integer_mac", bits)
+            known[part, bits] = found
+        return found
+
+    return price
 
 
-def _filters(layer: Layer) -> Iterator[Operations]:
-    """Reads of k²·I·O weights and M²·k²·I·O MACs; a quantised filter reads alpha and makes M² MACs with it.
+def operations_of_layer(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
+    """All operations of a layer for one image."""
+    access_bits = _shortcut_access_bits(layer, rules)
+    yield from _maps(layer, rules, access_bits)
+    yield from _weights(layer, rules, access_bits)
+    yield from _macs(layer, rules)
+    yield from _scales(layer, rules, access_bits)
 
-    Alpha is in full precision and counts for dense layers too. A MAC is as wide as the wider of its operands;
-    in the paper both are equal.
-    Source: Table 1 and section 3.1.1; VGG-2bit of Table 6 fixes more than one bit.
+
+def _shortcut_access_bits(layer: LogicalLayer, rules: Rules) -> int | None:
+    """Bits of the accesses of a full-precision shortcut that is counted as a quantised one; None for all others.
+
+    Hybrid-Res A: against XNOR, only the MACs of the shortcuts change.
     """
-    weights_a_filter = layer.weights // layer.out_channels
-    macs_a_filter = layer.macs // layer.out_channels
-    yield Operations("weight", weights_a_filter * layer.float_filters, FLOAT_BITS)
-    yield Operations("weight", weights_a_filter * layer.quantised_filters, layer.weight_bits)
+    around = layer.residual
+    if rules.float_shortcut == "own" or not layer.is_float or around is None or around.family == "vgg19":
+        return None
+    return None if FLOAT_BITS in around.bypassed_bits else around.bypassed_bits[0]
+
+
+def _maps(layer: LogicalLayer, rules: Rules, access_bits: int | None) -> Iterator[Operations]:
+    """Reads of inputs and writes of outputs, each once.
+
+    Inputs have the bits of the quantised filters; outputs those of the filter that makes them.
+    """
+    if layer.kind == "dense" and rules.dense_maps == "free":
+        return
+    inputs = _inputs_read(layer, rules)
+    if layer.kind == "shortcut":
+        if rules.shortcut_maps == "shared":
+            yield from _raised_source(layer, rules)
+            return
+        if rules.shortcut_maps == "source" and layer.residual is not None:
+            inputs = layer.residual.source_elements
+    yield Operations("input", inputs, access_bits or layer.activation_bits)
+    if layer.float_filters and not layer.is_float and layer.reads_real and rules.split_input == "each_precision":
+        yield Operations("input", inputs, FLOAT_BITS)
+    yield Operations("output", layer.filter_outputs * layer.float_filters, access_bits or FLOAT_BITS)
+    yield Operations("output", layer.filter_outputs * layer.quantised_filters, layer.activation_bits)
+
+
+def _inputs_read(layer: LogicalLayer, rules: Rules) -> int:
+    (height, width), (out_height, out_width) = layer.in_side, layer.out_side
+    if rules.strided_input == "output":
+        height, width = min(height, out_height), min(width, out_width)
+    if rules.input_map == "padded":
+        height, width = height + layer.kernel[0] - 1, width + layer.kernel[1] - 1
+    return height * width * layer.in_channels
+
+
+def _raised_source(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
+    """Exception E1: the residual path shares the accesses of the main path, and makes them as wide as itself."""
+    around = layer.residual
+    if rules.residual_source == "raised" and layer.is_float and around is not None and around.family == "vgg19":
+        elements = around.source_elements * (1 + around.identity_connections)
+        if around.source_bits != FLOAT_BITS:
+            yield Operations("input", elements, FLOAT_BITS)
+            yield Operations("input", -elements, around.source_bits)
+
+
+def _weights(layer: LogicalLayer, rules: Rules, access_bits: int | None) -> Iterator[Operations]:
+    if layer.kind == "shortcut" and rules.shortcut_weights == "free":
+        return
+    reads: float = layer.filter_weights
+    if rules.weight_reads == "one_filter":
+        reads /= layer.out_channels
+    yield Operations("weight", reads * layer.float_filters, access_bits or FLOAT_BITS)
+    yield Operations("weight", reads * layer.quantised_filters, layer.weight_bits)
+
+
+def _macs(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
+    """A MAC is as wide as the wider of its operands; in the paper both are equal."""
+    if layer.kind == "shortcut" and rules.shortcut_macs == "free":
+        return
+    macs_a_filter = layer.filter_outputs * layer.filter_weights
     yield Operations("mac", macs_a_filter * layer.float_filters, FLOAT_BITS)
     yield Operations("mac", macs_a_filter * layer.quantised_filters, max(layer.weight_bits, layer.activation_bits))
-    yield Operations("alpha", layer.quantised_filters, FLOAT_BITS)
-    yield Operations("alpha_mac", layer.out_side**2 * layer.quantised_filters, FLOAT_BITS)
 
 
-def _resnet_shortcut(layer: Layer, network: Network) -> Iterator[Operations]:
-    """The 1×1 shortcut of a ResNet shares its block's input read and output write: only its filters count.
-
-    In full precision around quantised convolutions it is counted with the accesses of a quantised one,
-    alpha's included, so that against XNOR only the MACs change. Source: Table 4; Hybrid-Res A of Table 5.
-    """
-    first, second = _bypassed_convolutions(layer, network)
-    if layer.is_float and not first.is_float and not second.is_float:
-        yield Operations("weight", layer.weights, first.weight_bits)
-        yield Operations("alpha", layer.out_channels, FLOAT_BITS)
-        yield Operations("mac", layer.macs, FLOAT_BITS)
-    else:
-        yield from _filters(layer)
-
-
-def _vgg_shortcut(layer: Layer, network: Network) -> Iterator[Operations]:
-    """The 1×1 shortcut of a residual VGG: its filters; the map it starts from is accessed in full precision.
-
-    The residual path shares the accesses of the main path. In full precision it needs the map before the pool
-    at 32 bits, of which the main path alone needs a few: the difference counts once for the shortcut, and
-    once more for each identity connection on a map of that size (one, at the third shortcut). This is a fit
-    to one number, not a statement of the paper: no plain count of inputs and outputs gives its energies.
-    Source: Hybrid-VGG A of Table 6; Hybrid-VGG A and A' of Table 7 agree.
-    """
-    yield from _filters(layer)
-    if layer.is_float:
-        first, _ = _bypassed_convolutions(layer, network)
-        elements = layer.source_side**2 * layer.in_channels
-        accesses = 1 + _identity_connections(network, layer.source_side, layer.in_channels)
-        yield Operations("input", elements * accesses, FLOAT_BITS - first.activation_bits)
-
-
-def _bypassed_convolutions(shortcut: Layer, network: Network) -> tuple[Layer, Layer]:
-    """The two convolutions that a shortcut leads around: it stands between them in the forward order."""
-    index = network.layers.index(shortcut)
-    return network.layers[index - 1], network.layers[index + 1]
-
-
-def _identity_connections(network: Network, side: int, channels: int) -> int:
-    """How many additions on maps of that size add an earlier map as it is, without a 1×1 convolution."""
-    nodes = {node.name: node for node in network.graph}
-
-    def layer_before(name: str) -> Layer:
-        # The first input of an addition is the branch with the convolutions.
-        node = nodes[name]
-        while node.op != "layer":
-            node = nodes[node.inputs[0]]
-        return network.layer(node.name)
-
-    found = 0
-    for node in network.graph:
-        if node.op == "add":
-            branch, skip = (layer_before(name) for name in node.inputs)
-            found += skip.kind != "shortcut" and (branch.out_side, branch.out_channels) == (side, channels)
-    return found
+def _scales(layer: LogicalLayer, rules: Rules, access_bits: int | None) -> Iterator[Operations]:
+    """A quantised filter reads alpha, in full precision, and makes M² MACs with it."""
+    if layer.kind == "dense" and "energy" not in rules.dense_alpha:
+        return
+    if layer.kind == "shortcut" and rules.shortcut_alpha == "free":
+        return
+    scaled = layer.quantised_filters if layer.weight_bits <= MAX_SCALED_BITS else 0
+    if rules.alpha_reads == "counted":
+        yield Operations("alpha", scaled if access_bits is None else layer.out_channels, FLOAT_BITS)
+    if rules.alpha_macs == "counted":
+        yield Operations("alpha_mac", layer.filter_outputs * scaled, FLOAT_BITS)

@@ -1,19 +1,102 @@
-"""Memory of the weights, in bits, by the rules behind the paper's Tables 4 to 7."""
+"""Memory in bits: of the weights, and of the activations that are alive at the same time."""
 
-from edgehybrid.networks import FLOAT_BITS, Layer
+from edgehybrid.cost.energy import MAX_SCALED_BITS
+from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.rules import Rules
+from edgehybrid.networks import FLOAT_BITS, Layer, Network, Node
+
+# Computed where the number stands, or by the operator that writes it.
+IN_PLACE = ("batch_norm", "relu", "flatten")
 
 
-def memory_bits_of_layer(layer: Layer) -> int:
+def memory_bits_of_layer(layer: LogicalLayer, rules: Rules) -> int:
     """``32·k²·I`` bits for a full-precision filter, ``b·k²·I + 32`` for one quantised to b bits.
 
-    The 32 bits are alpha's; they are not counted for dense layers, though their energy is. Biases and
-    BatchNorm are not counted. Source: Chakraborty et al. 2019, section 3.1.2. Its text leaves alpha open; the
-    memory compressions of its Table 4 fix convolutions and shortcuts (XNOR ResNet-20: 17.26) and dense layers
-    (XNOR VGG-19: 24.08).
+    The 32 bits are alpha's; whether dense layers have them is a rule. Biases and BatchNorm are not counted. Source:
+    Chakraborty et al. 2019, section 3.1.2. Its text leaves alpha open; the memory compressions of its Table 4 fix
+    convolutions and shortcuts (XNOR ResNet-20: 17.26) and dense layers (XNOR VGG-19: 24.08).
     """
-    weights_a_filter = layer.weights // layer.out_channels
-    alpha_bits = 0 if layer.kind == "dense" else FLOAT_BITS
+    counts = layer.weight_bits <= MAX_SCALED_BITS and (layer.kind != "dense" or "memory" in rules.dense_alpha)
+    alpha_bits = FLOAT_BITS if counts else 0
     return (
-        layer.float_filters * FLOAT_BITS * weights_a_filter
-        + layer.quantised_filters * (layer.weight_bits * weights_a_filter + alpha_bits)
+        layer.float_filters * FLOAT_BITS * layer.filter_weights
+        + layer.quantised_filters * (layer.weight_bits * layer.filter_weights + alpha_bits)
     )  # fmt: skip
+
+
+def peak_activation_bits(network: Network) -> tuple[int, int]:
+    """Bits of all maps alive at the worst moment of one inference: (every number in 32 bits, packed).
+
+    Operators run in the order of the graph. A map lives from the operator that writes it to the last one that reads
+    it; BatchNorm and ReLU need no map of their own, unless the map they read is read again. Packed, a map that only
+    quantised layers of b bits read, directly or through pooling, is kept in b bits, for sign and maximum can be
+    exchanged. The image is in 32 bits in both. Not counted: weights, padding, the work space of a runtime.
+    """
+    readers: dict[str, list[Node]] = {"image": [], **{node.name: [] for node in network.graph}}
+    for node in network.graph:
+        for name in node.inputs:
+            readers[name].append(node)
+    layers = {layer.name: layer for layer in network.layers}
+    bits = _bits_needed(network, readers, layers)
+    elements = _elements(network, layers)
+
+    # Values that share a buffer have the name of the value that was written to it last.
+    buffer: dict[str, str] = {}
+    for node in reversed(network.graph):
+        buffer.setdefault(node.name, node.name)
+        source = node.inputs[0]
+        if node.op in IN_PLACE and len(readers[source]) == 1 and source != "image":
+            buffer[source] = buffer[node.name]
+    buffer["image"] = "image"
+    last_read: dict[str, int] = {}
+    for step, node in enumerate(network.graph):
+        for name in (*node.inputs, node.name):
+            last_read[buffer[name]] = step
+    alive, live, packed = {"image"}, elements["image"] * FLOAT_BITS, elements["image"] * FLOAT_BITS
+    peak_live = peak_packed = 0
+    for step, node in enumerate(network.graph):
+        if (own := buffer[node.name]) not in alive:
+            alive.add(own)
+            live += elements[own] * FLOAT_BITS
+            packed += elements[own] * bits[own]
+        peak_live, peak_packed = max(peak_live, live), max(peak_packed, packed)
+        for name in {buffer[name] for name in (*node.inputs, node.name)}:
+            if last_read[name] == step:
+                live -= elements[name] * FLOAT_BITS
+                packed -= elements[name] * bits[name]
+    return peak_live, peak_packed
+
+
+def _bits_needed(network: Network, readers: dict[str, list[Node]], layers: dict[str, Layer]) -> dict[str, int]:
+    """The width in which each value must be kept for those who read it."""
+    bits = {"image": FLOAT_BITS}
+    for node in reversed(network.graph):
+        needs = [FLOAT_BITS] if not readers[node.name] else []
+        for reader in readers[node.name]:
+            if reader.op == "layer":
+                layer = layers[reader.name]
+                reads_real = layer.is_float or (layer.is_split and layer.float_filter_input == "real")
+                needs.append(FLOAT_BITS if reads_real else layer.activation_bits)
+            elif reader.op in ("max_pool", "flatten") or (reader.op in IN_PLACE and len(readers[node.name]) == 1):
+                needs.append(bits[reader.name])
+            else:
+                needs.append(FLOAT_BITS)
+        bits[node.name] = max(needs)
+    return bits
+
+
+def _elements(network: Network, layers: dict[str, Layer]) -> dict[str, int]:
+    """Number of elements of each value."""
+    maps = {"image": (network.image_side, network.image_channels)}
+    for node in network.graph:
+        side, channels = maps[node.inputs[0]]
+        if node.op == "layer":
+            side, channels = layers[node.name].out_side, layers[node.name].out_channels
+        elif node.op == "max_pool":
+            side //= 2
+        elif node.op == "global_average_pool":
+            side = 1
+        elif node.op == "flatten":
+            side, channels = 1, side**2 * channels
+        maps[node.name] = (side, channels)
+    return {name: side**2 * channels for name, (side, channels) in maps.items()}
