@@ -15,7 +15,7 @@ from converters.verify import verify
 from edgehybrid import __version__
 from edgehybrid.data.arrays import load_split, normalise
 from edgehybrid.errors import ConversionError, DataError
-from edgehybrid.flatbuffer import CensusRow, census, parse_model
+from edgehybrid.flatbuffer import CensusRow, parse_model
 from edgehybrid.networks import Layer, network_of
 from edgehybrid.recipe import Data
 from edgehybrid.training.loop import trained_model
@@ -47,7 +47,7 @@ def convert(
         )
     model, checkpoint = trained_model(run)
     content = export(model, file_format, target)
-    operators = check_placement(network, census(parse_model(content, path.name)), file_format)
+    operators = check_placement(network, model, parse_model(content, path.name), file_format)
     warnings = _warnings(network.layers, operators)
     seen, verified_on = _images(run.recipe.data, images, warnings)
     agreement = verify(model, content, normalise(seen, run.recipe.data))

@@ -47,7 +47,7 @@ def test_the_papers_rules_reproduce_13_of_15() -> None:
         ("input_map=padded", 5),
         ("strided_input=output", 7),
         ("dense_maps=free", 6),
-        ("shortcut_maps=own", 8),
+        ("shortcut_maps=own", 7),  # 8 with the inputs or the outputs alone
         ("shortcut_weights=free", 12),
         ("shortcut_macs=free", 8),
         ("shortcut_alpha=free", 9),
@@ -68,7 +68,7 @@ def ratio(recipe: str, key: str, *changes: str) -> str:
     return f"{cost_of(load_recipe(recipe), load_rules('paper', changes)).as_dict()[key]:.2f}"
 
 
-@pytest.mark.parametrize(("choice", "compression"), [("floor", "6.95"), ("round", "6.81"), ("ceil", "6.11")])
+@pytest.mark.parametrize(("choice", "compression"), [("floor", "6.95"), ("round", "6.80"), ("ceil", "6.11")])
 def test_hybrid_res_c_fixes_the_rounding_of_its_fraction(choice: str, compression: str) -> None:
     assert ratio("hybrid_res_c", "memory_compression_fp", f"split_filters={choice}") == compression
 

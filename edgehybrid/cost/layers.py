@@ -1,6 +1,6 @@
 """The one form in which layers are counted and compared, wherever they come from: Network, Keras, flatbuffer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgehybrid.networks import FLOAT_BITS, Layer, Network
@@ -105,6 +105,17 @@ class LogicalLayer:
         if self.weight_bits != 1 or self.activation_bits != 1:
             return 0
         return self.filter_outputs * self.filter_weights * self.quantised_filters
+
+
+def normal_form(layer: LogicalLayer) -> LogicalLayer:
+    """The layer as any source can see it.
+
+    A shortcut is a convolution; a 1×1 convolution of a map of side 1 is a dense layer.
+    """
+    kind: Kind = "conv" if layer.kind == "shortcut" else layer.kind
+    if kind == "conv" and layer.kernel == layer.in_side == layer.out_side == (1, 1):
+        kind = "dense"
+    return replace(layer, kind=kind)
 
 
 def layers_of_network(network: Network) -> tuple[LogicalLayer, ...]:

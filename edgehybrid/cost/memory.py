@@ -1,9 +1,14 @@
 """Memory in bits: of the weights, and of the activations that are alive at the same time."""
 
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
 from edgehybrid.cost.energy import MAX_SCALED_BITS
 from edgehybrid.cost.layers import LogicalLayer
 from edgehybrid.cost.rules import Rules
 from edgehybrid.networks import FLOAT_BITS, Layer, Network, Node
+
+T = TypeVar("T", bound=Hashable)
 
 # Computed where the number stands, or by the operator that writes it.
 IN_PLACE = ("batch_norm", "relu", "flatten")
@@ -48,23 +53,32 @@ def peak_activation_bits(network: Network) -> tuple[int, int]:
         if node.op in IN_PLACE and len(readers[source]) == 1 and source != "image":
             buffer[source] = buffer[node.name]
     buffer["image"] = "image"
-    last_read: dict[str, int] = {}
-    for step, node in enumerate(network.graph):
-        for name in (*node.inputs, node.name):
-            last_read[buffer[name]] = step
-    alive, live, packed = {"image"}, elements["image"] * FLOAT_BITS, elements["image"] * FLOAT_BITS
-    peak_live = peak_packed = 0
-    for step, node in enumerate(network.graph):
-        if (own := buffer[node.name]) not in alive:
-            alive.add(own)
-            live += elements[own] * FLOAT_BITS
-            packed += elements[own] * bits[own]
-        peak_live, peak_packed = max(peak_live, live), max(peak_packed, packed)
-        for name in {buffer[name] for name in (*node.inputs, node.name)}:
-            if last_read[name] == step:
-                live -= elements[name] * FLOAT_BITS
-                packed -= elements[name] * bits[name]
-    return peak_live, peak_packed
+    steps = [({buffer[name] for name in node.inputs}, {buffer[node.name]}) for node in network.graph]
+    float_bits = {name: elements[name] * FLOAT_BITS for name in elements}
+    packed_bits = {name: elements[name] * bits[name] for name in elements}
+    return peak_bits({"image"}, steps, float_bits), peak_bits({"image"}, steps, packed_bits)
+
+
+def peak_bits(start: set[T], steps: Sequence[tuple[set[T], set[T]]], bits: Mapping[T, int]) -> int:
+    """The most bits alive at once.
+
+    Args:
+        start: buffers that are full before the first step.
+        steps: for each operator in order, the buffers that it reads and those that it writes.
+        bits: size of each buffer.
+    """
+    last_use = {buffer: step for step, (read, written) in enumerate(steps) for buffer in read | written}
+    alive = set(start)
+    live = sum(bits[buffer] for buffer in alive)
+    peak = live
+    for step, (read, written) in enumerate(steps):
+        live += sum(bits[buffer] for buffer in written - alive)
+        alive |= written
+        peak = max(peak, live)
+        done = {buffer for buffer in (read | written) & alive if last_use[buffer] == step}
+        live -= sum(bits[buffer] for buffer in done)
+        alive -= done
+    return peak
 
 
 def _bits_needed(network: Network, readers: dict[str, list[Node]], layers: dict[str, Layer]) -> dict[str, int]:

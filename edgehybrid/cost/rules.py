@@ -41,7 +41,7 @@ class Rules:
         split_input: a split layer reads its input once, quantised; or again at 32 bits for full-precision filters
             that read the real map. Fixed by Hybrid-Res C of Table 5.
         split_filters: how a recipe's float_fraction of the filters is rounded. Fixed by Hybrid-Res C: M.C. 6.95, not
-            6.81 or 6.11.
+            6.80 or 6.11.
         imagenet_classes: networks of 1000 classes count 100 outputs (Table 7: E.E. 25.56, not 23.29), or their own.
     """
 
