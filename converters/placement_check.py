@@ -4,10 +4,10 @@ from typing import Any
 
 from converters.targets import Format
 from edgehybrid.cost.agreement import check_agreement, expected_layers
-from edgehybrid.cost.layers import layers_of_network, normal_form
 from edgehybrid.cost.model_file import StoredLayer, count_model
 from edgehybrid.errors import ConversionError
 from edgehybrid.flatbuffer import CensusRow, Model
+from edgehybrid.model.census import layers_of_keras
 from edgehybrid.networks import Network
 
 
@@ -24,8 +24,7 @@ def check_placement(network: Network, keras_model: Any, model: Model, file_forma
     """
     from edgehybrid.model.census import layers_of_keras
 
-    promised = [normal_form(layer) for layer in layers_of_network(network)]
-    check_agreement(promised, layers_of_keras(keras_model), "the Keras model")
+    check_agreement(expected_layers(network), layers_of_keras(keras_model), "the Keras model")
     count = count_model(model)
     if count.uncounted_ops:
         raise ConversionError(

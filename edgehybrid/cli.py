@@ -12,6 +12,8 @@ import click
 from edgehybrid.errors import EdgehybridError, UsageError
 
 if TYPE_CHECKING:
+    from edgehybrid.cost.agreement import Format
+    from edgehybrid.recipe import Recipe
     from edgehybrid.training.artefact import Artefact
 
 Command = Callable[..., Any]
@@ -222,36 +224,75 @@ def benchmark(
 
 
 @main.command()
-@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.argument("inputs", nargs=-1, metavar="[RECIPE|MODEL.tflite]...")
 @set_option
+@click.option("--rules", metavar="NAME", help="What is counted: paper or full.  [default: paper; full with another table or for a model]")
+@click.option("--rule", "changes", multiple=True, metavar="RULE=CHOICE", help="Change one rule, such as alpha_macs=free.")
+@click.option("--table", "table_name", metavar="NAME|FILE", help="What an access and a MAC cost.  [default: paper]")
 @click.option("--layers", is_flag=True, help="Print every layer.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--sensitivity", is_flag=True, help="Does the order of the recipes survive other tables and ±50 %?")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the energy of each layer as SVG.")
+@click.option("--moons", "moons_settings", multiple=True, metavar="NAME=VALUE", help="Add the model of Moons et al.; a constant.")
+@click.option("--paper-tables", is_flag=True, help="Compare with every figure of the paper's Tables 3 to 7.")
+@click.option("--allow-uncounted", is_flag=True, help="Count a model in spite of operators that are not known.")
+@overwrite_option
 @json_option
-def cost(recipes: tuple[str, ...], overrides: tuple[str, ...], layers: bool, as_json: bool) -> None:
-    """Count energy, memory and operations of recipes by the paper's rules and energy table."""
-    from edgehybrid.cost import cost_of
-    from edgehybrid.recipe import load_recipe
+def cost(
+    inputs: tuple[str, ...], overrides: tuple[str, ...], rules: str | None, changes: tuple[str, ...],
+    table_name: str | None, layers: bool, as_csv: bool, sensitivity: bool, plot: Path | None,
+    moons_settings: tuple[str, ...], paper_tables: bool, allow_uncounted: bool, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Count energy, memory and operations of recipes or flatbuffers, by named rules and an energy table."""
+    from edgehybrid.cost import command
 
-    found: list[dict[str, Any]] = [dict(cost_of(load_recipe(name, overrides)).as_dict()) for name in recipes]
-    columns = {
-        "energy_uj": "µJ", "memory_bits": "bits", "macs": "MACs", "binary_macs": "binary MACs",
-        "energy_efficiency_fp": "E.E. (FP)", "energy_efficiency_xnor": "E.E. (XNOR)",
-        "memory_compression_fp": "M.C. (FP)", "memory_compression_xnor": "M.C. (XNOR)",
-    }  # fmt: skip
-    text = table(["recipe", *columns.values()], [[row["recipe"], *(row[key] for key in columns)] for row in found])
-    if layers:
-        keys = (
-            "name",
-            "kind",
-            "weight_bits",
-            "activation_bits",
-            "float_filters",
-            "macs",
-            "energy_uj",
-            "memory_bits",
-        )
-        for row in found:
-            text += f"\n\n{row['recipe']}\n" + table(list(keys), [[part[k] for k in keys] for part in row["layers"]])
-    emit(found[0] if len(found) == 1 else {"results": found}, as_json, text)
+    if as_csv and as_json:
+        raise UsageError("Print either CSV or JSON.", received="--csv --json", allowed="one of them")
+    if plot is not None and plot.exists() and not overwrite:
+        raise UsageError("The plot exists already.", received=plot, next_step="Add --overwrite to replace it.")
+    if paper_tables:
+        if inputs or rules or table_name or changes:
+            raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
+        rows = command.paper_tables()
+        columns = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
+        text = table(columns, [[row[key] for key in columns] for row in rows]) + "\n\n" + command.paper_summary(rows)
+        emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else text)
+        return
+    counted = command.count(
+        inputs, overrides, rules, changes, table_name, moons_settings, allow_uncounted, recipe_and_format
+    )
+    for note in counted.notes:
+        click.echo(f"Note: {note}", err=True)
+    if plot is not None:
+        command.write_plot(plot, counted)
+    if sensitivity:
+        found = command.sensitivity(counted)
+        keys = ["table", "constant", "factor", "order"]
+        text = table(keys, [[", ".join(v[k]) if k == "order" else v[k] for k in keys] for v in found["variants"]])
+        emit(found, as_json, f"{text}\n\n{found['sentence']}")
+        return
+    rows = counted.rows
+    if as_csv:
+        click.echo(command.to_csv(command.layer_rows(rows) if layers else rows))
+        return
+    columns = command.COLUMNS | (command.MOONS_COLUMNS if moons_settings else {})
+    names = [name for name, _ in counted.networks]
+    cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, rows, strict=True)]
+    text = table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
+    for name, row in zip(names, rows, strict=True) if layers else []:
+        cells = [[part[key] for key in command.LAYER_COLUMNS] for part in row["layers"]]
+        text += f"\n\n{name}\n" + table(list(command.LAYER_COLUMNS.values()), cells)
+    emit(rows[0] if len(rows) == 1 else {"results": rows}, as_json, text)
+
+
+def recipe_and_format(model: Path) -> "tuple[Recipe, Format] | None":
+    """What the sidecar of a model file says; None without a sidecar."""
+    from edgehybrid.training.artefact import open_artefact
+
+    if not model.with_suffix(".json").exists():
+        return None
+    artefact = open_artefact(model)
+    return artefact.recipe, artefact.sidecar["format"]
 
 
 @main.command(name="results")

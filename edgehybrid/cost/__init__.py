@@ -20,7 +20,9 @@ from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import FULL_PRECISION, Network, build_network, network_of
 from edgehybrid.recipe import DATASETS, NetworkRecipe, Placement, Recipe
 
-__all__ = ["LayerCost", "NetworkCost", "RecipeCost", "cost_of", "cost_of_layers", "cost_of_network"]
+__all__ = [
+    "LayerCost", "NetworkCost", "RecipeCost", "cost_of", "cost_of_layers", "cost_of_network", "ratios", "references_of",
+]  # fmt: skip
 
 PJ_PER_UJ = 1e6
 # Table 7 was computed with 100 outputs: XNOR's energy efficiency is 25.56 with them, 23.29 with 1000.
@@ -151,18 +153,25 @@ class RecipeCost:
 
     def as_dict(self) -> dict[str, object]:
         """The object that the ``cost`` command prints."""
-        own, fp, xnor = self.network, self.full_precision, self.xnor
+        own = self.network
         return {
             "recipe": self.recipe,
             **own.as_dict(),
             "peak_activation_float_bits": self.peak_activation_bits[0],
             "peak_activation_packed_bits": self.peak_activation_bits[1],
-            "energy_efficiency_fp": fp.energy_uj / own.energy_uj,
-            "energy_efficiency_xnor": xnor.energy_uj / own.energy_uj,
-            "memory_compression_fp": fp.memory_bits / own.memory_bits,
-            "memory_compression_xnor": xnor.memory_bits / own.memory_bits,
+            **ratios(own, self.full_precision, self.xnor),
             "layers": [cost.as_dict() for cost in own.layers],
         }
+
+
+def ratios(own: NetworkCost, full_precision: NetworkCost, xnor: NetworkCost) -> dict[str, float]:
+    """Energy efficiency and memory compression against both references, keys of the command contract."""
+    return {
+        "energy_efficiency_fp": full_precision.energy_uj / own.energy_uj,
+        "energy_efficiency_xnor": xnor.energy_uj / own.energy_uj,
+        "memory_compression_fp": full_precision.memory_bits / own.memory_bits,
+        "memory_compression_xnor": xnor.memory_bits / own.memory_bits,
+    }
 
 
 def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = None) -> RecipeCost:
@@ -174,13 +183,20 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
     """
     network = network_of(recipe)
     fraction = recipe.network.placement.float_fraction
-    references = (cost_of_network(_reference(recipe, name), rules, table) for name in ("fp", "xnor"))
     return RecipeCost(
         recipe.name,
         cost_of_network(_with_split(network, fraction, rules), rules, table),
-        *references,
+        *references_of(recipe, rules, table),
         peak_activation_bits(network),
     )
+
+
+def references_of(recipe: Recipe, rules: Rules, table: EnergyTable | None) -> tuple[NetworkCost, NetworkCost]:
+    """The costs of the full-precision and of the XNOR network that a recipe is compared with, see ``RecipeCost``."""
+    data = recipe.data
+    key = (recipe.network.architecture, data.image_side, data.channels, data.classes)
+    fp, xnor = (cost_of_network(_reference_network(name, *key), rules, table) for name in ("fp", "xnor"))
+    return fp, xnor
 
 
 def cost_of_network(network: Network, rules: Rules = PAPER, table: EnergyTable | None = None) -> NetworkCost:
@@ -193,8 +209,7 @@ def cost_of_network(network: Network, rules: Rules = PAPER, table: EnergyTable |
         UsageError: the table lacks a constant.
         EdgehybridError: a network without layers.
     """
-    counted = _with_counted_classes(network, rules)
-    return cost_of_layers(layers_of_network(counted), counted.classes, rules, table)
+    return cost_of_layers(layers_of_network(network), network.classes, rules, table)
 
 
 def cost_of_layers(
@@ -214,7 +229,7 @@ def cost_of_layers(
     table = table or load_table("paper")
     price = prices(table, rules)
     counted = []
-    for layer in layers:
+    for layer in _with_counted_classes(layers, classes, rules):
         try:
             energy = Energy(*energy_of_layer(layer, rules, price))
         except UsageError as error:
@@ -222,17 +237,16 @@ def cost_of_layers(
                 f"Layer '{layer.name}': {error.what}", received=error.received, next_step=error.next_step
             ) from error
         counted.append(LayerCost(layer, energy, memory_bits_of_layer(layer, rules)))
-    return NetworkCost(tuple(counted), classes, rules.name, table.name)
+    return NetworkCost(tuple(counted), counted[-1].layer.out_channels, rules.name, table.name)
 
 
-def _with_counted_classes(network: Network, rules: Rules) -> Network:
-    if rules.imagenet_classes == "own" or network.classes != DATASETS["imagenet2012"].classes:
-        return network
-    classes = COUNTED_IMAGENET_CLASSES
-    *hidden, last = network.layers
+def _with_counted_classes(layers: Sequence[LogicalLayer], classes: int, rules: Rules) -> Sequence[LogicalLayer]:
+    if rules.imagenet_classes == "own" or classes != DATASETS["imagenet2012"].classes:
+        return layers
+    *hidden, last = layers
+    counted = COUNTED_IMAGENET_CLASSES
     # A dense layer is never split: all of its filters are in full precision, or none.
-    last = replace(last, out_channels=classes, float_filters=classes if last.is_float else 0)
-    return replace(network, classes=classes, layers=(*hidden, last))
+    return [*hidden, replace(last, out_channels=counted, float_filters=counted if last.is_float else 0)]
 
 
 def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
@@ -250,13 +264,8 @@ def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
     return replace(network, layers=tuple(layers))
 
 
-def _reference(recipe: Recipe, name: str) -> Network:
-    data = recipe.data
-    return _reference_network(recipe.network.architecture, name, data.image_side, data.channels, data.classes)
-
-
 @cache
-def _reference_network(architecture: str, name: str, image_side: int, channels: int, classes: int) -> Network:
+def _reference_network(name: str, architecture: str, image_side: int, channels: int, classes: int) -> Network:
     placement = FULL_PRECISION if name == "fp" else XNOR
     part = NetworkRecipe.model_validate({"architecture": architecture, "placement": placement})
     return build_network(f"{architecture}_{name}", part, image_side, channels, classes)

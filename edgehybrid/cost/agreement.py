@@ -13,18 +13,27 @@ from edgehybrid.errors import ConversionError
 from edgehybrid.networks import FLOAT_BITS, Network
 
 Format = Literal["packed", "float32", "int8"]
+INT8_BITS = 8
+
+
+def stored_layers(network: Network, file_format: Format) -> list[LogicalLayer]:
+    """The layers in the precision of a file of that format: in float32 and int8 every filter has that precision."""
+    layers = list(layers_of_network(network))
+    if file_format == "float32":
+        return [_in(layer, FLOAT_BITS, layer.out_channels) for layer in layers]
+    return [_in(layer, INT8_BITS, 0) for layer in layers] if file_format == "int8" else layers
 
 
 def expected_layers(network: Network, file_format: Format = "packed") -> list[LogicalLayer]:
-    """The layers that a file of that format must hold: in float32 and int8 every filter has that precision."""
-    layers = [normal_form(layer) for layer in layers_of_network(network)]
-    if file_format == "float32":
-        return [_in(layer, FLOAT_BITS, layer.out_channels) for layer in layers]
-    return [_in(layer, 8, 0) for layer in layers] if file_format == "int8" else layers
+    """``stored_layers`` as a file or a Keras model can show them."""
+    return [normal_form(layer) for layer in stored_layers(network, file_format)]
 
 
 def _in(layer: LogicalLayer, bits: int, float_filters: int) -> LogicalLayer:
-    return replace(layer, weight_bits=bits, activation_bits=bits, float_filters=float_filters)
+    around = layer.residual and replace(layer.residual, bypassed_bits=(bits, bits), source_bits=bits)
+    return replace(
+        layer, weight_bits=bits, activation_bits=bits, float_filters=float_filters, residual=around
+    )  # fmt: skip
 
 
 def check_agreement(expected: Sequence[LogicalLayer], found: Sequence[LogicalLayer], where: str) -> list[int]:
@@ -95,7 +104,7 @@ def _precision(layer: LogicalLayer) -> str:
     if layer.is_float:
         return "float32"
     bits = (layer.weight_bits, layer.activation_bits)
-    words = {(1, 1): "packed", (8, 8): "int8"}.get(bits, f"{bits[0]}-bit weights with {bits[1]}-bit activations")
+    words = {(1, 1): "packed", (INT8_BITS, INT8_BITS): "int8"}.get(bits, f"{bits[0]}-bit weights with {bits[1]}-bit activations")
     if not layer.float_filters:
         return words
     read = "the real map" if layer.reads_real else "the quantised map"
