@@ -15,14 +15,13 @@ def check_placement(network: Network, keras_model: Any, model: Model, file_forma
     """The three counts must agree in kind, precision, shapes, weights and MACs of every layer.
 
     Returns:
-        the operators of each layer, under the layer's name; with ``_float`` and ``_quantised`` for the halves of a split
-        layer, ``_plane1`` … for bit planes.
+        the operators of each layer, under the layer's name; with ``_float`` and ``_quantised`` for the halves of a
+        split layer, ``_plane1`` … for bit planes.
 
     Raises:
         ConversionError: a layer that is missing or has another shape or precision, by name; an operator that no layer
             asked for, or whose work is not known.
     """
-    from edgehybrid.model.census import layers_of_keras
 
     check_agreement(expected_layers(network), layers_of_keras(keras_model), "the Keras model")
     count = count_model(model)

@@ -226,14 +226,22 @@ def benchmark(
 @main.command()
 @click.argument("inputs", nargs=-1, metavar="[RECIPE|MODEL.tflite]...")
 @set_option
-@click.option("--rules", metavar="NAME", help="What is counted: paper or full.  [default: paper; full with another table or for a model]")
-@click.option("--rule", "changes", multiple=True, metavar="RULE=CHOICE", help="Change one rule, such as alpha_macs=free.")
+@click.option(
+    "--rules",
+    metavar="NAME",
+    help="What is counted: paper or full.  [default: paper; full with another table or for a model]",
+)
+@click.option(
+    "--rule", "changes", multiple=True, metavar="RULE=CHOICE", help="Change one rule, such as alpha_macs=free."
+)
 @click.option("--table", "table_name", metavar="NAME|FILE", help="What an access and a MAC cost.  [default: paper]")
 @click.option("--layers", is_flag=True, help="Print every layer.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--sensitivity", is_flag=True, help="Does the order of the recipes survive other tables and ±50 %?")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the energy of each layer as SVG.")
-@click.option("--moons", "moons_settings", multiple=True, metavar="NAME=VALUE", help="Add the model of Moons et al.; a constant.")
+@click.option(
+    "--moons", "moons_settings", multiple=True, metavar="NAME=VALUE", help="Add the model of Moons et al.; a constant."
+)
 @click.option("--paper-tables", is_flag=True, help="Compare with every figure of the paper's Tables 3 to 7.")
 @click.option("--allow-uncounted", is_flag=True, help="Count a model in spite of operators that are not known.")
 @overwrite_option
@@ -254,8 +262,8 @@ def cost(
         if inputs or rules or table_name or changes:
             raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
         rows = command.paper_tables()
-        columns = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
-        text = table(columns, [[row[key] for key in columns] for row in rows]) + "\n\n" + command.paper_summary(rows)
+        keys = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
+        text = table(keys, [[row[key] for key in keys] for row in rows]) + "\n\n" + command.paper_summary(rows)
         emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else text)
         return
     counted = command.count(
@@ -267,8 +275,8 @@ def cost(
         command.write_plot(plot, counted)
     if sensitivity:
         found = command.sensitivity(counted)
-        keys = ["table", "constant", "factor", "order"]
-        text = table(keys, [[", ".join(v[k]) if k == "order" else v[k] for k in keys] for v in found["variants"]])
+        cells = [[v["table"], v["constant"], v["factor"], " < ".join(v["order"])] for v in found["variants"]]
+        text = table(["table", "constant", "factor", "order"], cells)
         emit(found, as_json, f"{text}\n\n{found['sentence']}")
         return
     rows = counted.rows

@@ -104,7 +104,9 @@ def _precision(layer: LogicalLayer) -> str:
     if layer.is_float:
         return "float32"
     bits = (layer.weight_bits, layer.activation_bits)
-    words = {(1, 1): "packed", (INT8_BITS, INT8_BITS): "int8"}.get(bits, f"{bits[0]}-bit weights with {bits[1]}-bit activations")
+    words = {(1, 1): "packed", (INT8_BITS, INT8_BITS): "int8"}.get(
+        bits, f"{bits[0]}-bit weights with {bits[1]}-bit activations"
+    )
     if not layer.float_filters:
         return words
     read = "the real map" if layer.reads_real else "the quantised map"

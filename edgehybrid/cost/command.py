@@ -27,7 +27,8 @@ LAYER_COLUMNS = {
     "name": "layer", "kind": "kind", "weight_bits": "weight", "activation_bits": "act. bits", "float_filters": "float",
     "macs": "MACs", "memory_bits": "weight bits", "energy_uj": "µJ", "energy_input_uj": "input",
     "energy_weight_uj": "weights", "energy_output_uj": "output", "energy_alpha_uj": "scales", "energy_mac_uj": "MACs",
-    "energy_alpha_mac_uj": "scale MACs", "energy_full_precision_uj": "full precision", "energy_quantised_uj": "quantised",
+    "energy_alpha_mac_uj": "scale MACs", "energy_full_precision_uj": "full precision",
+    "energy_quantised_uj": "quantised",
 }  # fmt: skip
 
 # The recipe and format that the sidecar of a model file names; None without a sidecar.
@@ -172,8 +173,7 @@ def paper_summary(rows: Iterable[Mapping[str, Any]]) -> str:
     for row in rows:
         if row["agreement"] == "differs" or row["hypothesis"]:
             lines.append(
-                f"{row['recipe']}, {row['ratio']}: {row['published']} / {row['computed']:.4f}. "
-                f"{row['hypothesis']}"
+                f"{row['recipe']}, {row['ratio']}: {row['published']} / {row['computed']:.4f}. {row['hypothesis']}"
             )
     return "\n".join(lines)
 

@@ -85,8 +85,8 @@ def _refuse_rules_that_need_a_recipe(rules: Rules) -> None:
     needed = [rule for rule in SHORTCUT_RULES if getattr(rules, rule) != getattr(FULL, rule)]
     if needed:
         raise UsageError(
-            "These rules count shortcuts apart, and without a sidecar a flatbuffer does not tell which of its convolutions "
-            "are shortcuts.",
+            "These rules count shortcuts apart, and without a sidecar a flatbuffer does not tell which of its "
+            "convolutions are shortcuts.",
             received=", ".join(f"{rule}={getattr(rules, rule)}" for rule in needed),
             next_step="Use --rules full, or count the recipe.",
         )

@@ -7,9 +7,9 @@ N_c: MACs; A_s: activations written; N_s: weights; the 3 are bias, BatchNorm and
 
 $$E_{MAC} = E_{16} (Q / 16)^{1.25}, \quad E_L = E_{MAC}, \quad E_M = 2 E_{MAC}, \quad p = 64 \cdot 16 / Q$$
 
-The text of the paper was not at hand: the formulas and defaults are as remembered in the literature, so every constant is
-a parameter, and three that could not be recalled reliably have no default. The paper has one Q for a network; here each
-layer has its own: the wider of its operands, and each kind of filter of a split layer counts by itself.
+The text of the paper was not at hand: formulas and defaults are second-hand, so every constant is a parameter, and three
+without a reliable value have no default. The paper has one Q for a network; here each layer has its own, the wider of
+its operands, and each kind of filter of a split layer counts by itself.
 """
 
 import difflib
@@ -83,7 +83,7 @@ class MoonsModel:
 
     def mac_energy_pj(self, bits: float) -> float:
         """E_MAC at a width."""
-        return self.mac_pj * (bits / self.reference_bits) ** self.mac_exponent
+        return self.mac_pj * math.pow(bits / self.reference_bits, self.mac_exponent)
 
     def energy_of(self, layers: Sequence[LogicalLayer]) -> MoonsEnergy:
         """Energy of one inference. The first layer reads the image."""
@@ -96,7 +96,9 @@ class MoonsModel:
                 outputs = filters * layer.filter_outputs
                 macs = outputs * layer.filter_weights
                 weights = filters * layer.filter_weights
-                local_pj = self.local_over_mac * mac_pj * macs / math.sqrt(self.parallelism * self.reference_bits / bits)
+                local_pj = (
+                    self.local_over_mac * mac_pj * macs / math.sqrt(self.parallelism * self.reference_bits / bits)
+                )
                 compute += mac_pj * (macs + self.operations_per_activation * outputs)
                 weight += self.main_over_mac * mac_pj * weights + local_pj
                 activation += 2 * self.main_over_mac * mac_pj * outputs + local_pj
@@ -144,6 +146,7 @@ def moons_model(settings: Iterable[str]) -> MoonsModel:
     if missing:
         raise UsageError(
             f"The Moons model needs the constant '{missing[0]}', which has no default.",
-            received=", ".join(given) or "none", next_step=f"Add {' '.join(f'--moons {name}=VALUE' for name in missing)}.",
+            received=", ".join(given) or "none",
+            next_step=f"Add {' '.join(f'--moons {name}=VALUE' for name in missing)}.",
         )  # fmt: skip
     return MoonsModel(**given)

@@ -12,8 +12,8 @@ RATIOS = ("energy_efficiency_fp", "energy_efficiency_xnor", "memory_compression_
 Agreement = Literal["exact", "cut", "differs"]
 
 E1 = (
-    "Computed with exception E1 (rule residual_source): the residual path shares the accesses of the main path and makes "
-    "them 32 bits wide. A fit to one number; no plain count gives the three energies of Hybrid-VGG A."
+    "Computed with exception E1 (rule residual_source): the residual path shares the accesses of the main path and "
+    "makes them 32 bits wide. A fit to one number; no plain count gives the three energies of Hybrid-VGG A."
 )
 # By recipe and ratio. Each was picked from some hundreds of variants: a guess unless it says more.
 HYPOTHESES: dict[tuple[str, str], str] = {
@@ -31,15 +31,18 @@ HYPOTHESES: dict[tuple[str, str], str] = {
     ("imagenet/hybrid_vgg_a_prime", "energy_efficiency_fp"): E1,
     ("imagenet/hybrid_vgg_a_prime", "energy_efficiency_xnor"): E1,
     ("hybrid_vgg_b", "energy_efficiency_fp"): (
-        "The maps that feed the split layers accessed at 32 bits, before pooling, gives 9.290; at least five other variants "
-        "come as near."
+        "The maps that feed the split layers accessed at 32 bits, before pooling, gives 9.290; at least five other "
+        "variants come as near."
     ),
     ("hybrid_vgg_b", "energy_efficiency_xnor"): (
         "A full-precision input read beside the binary one in every split layer gives 9.417, whose ratio is the 0.39."
     ),
     ("hybrid_vgg_b", "memory_compression_fp"): "The last dense layer counted as binary gives 12.43.",
     ("hybrid_vgg_b", "memory_compression_xnor"): "Divided from the printed 12.4.",
-    ("hybrid_vgg_c", "memory_compression_fp"): "conv9, or two of conv6 to conv8, left out of both networks gives 1.918.",
+    (
+        "hybrid_vgg_c",
+        "memory_compression_fp",
+    ): "conv9, or two of conv6 to conv8, left out of both networks gives 1.918.",
     ("vgg_inflate", "energy_efficiency_fp"): (
         "Binary MACs at 0.1 pJ and one convolution of the last stage left out gives 10.140; dozens of slips fit too."
     ),

@@ -42,7 +42,9 @@ def energy_svg(networks: Sequence[tuple[str, NetworkCost]]) -> str:
             {"svg.fonttype": "none", "svg.hashsalt": "edgehybrid cost", "text.parse_math": False, "font.size": 9}
         )
         figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
-        panels = figure.subplots(len(networks), 1, squeeze=False, sharex=True, height_ratios=[count + 3 for count in rows])[:, 0]
+        panels = figure.subplots(
+            len(networks), 1, squeeze=False, sharex=True, height_ratios=[count + 3 for count in rows]
+        )[:, 0]
         for axes, (name, cost) in zip(panels, networks, strict=True):
             left = [0.0] * len(cost.layers)
             places = range(len(cost.layers))

@@ -96,8 +96,8 @@ class Sensitivity:
 def sensitivity_of(networks: Mapping[str, Counted], rules: Rules, tables: Sequence[EnergyTable]) -> Sensitivity:
     """Recomputes the energy of each network under all tables and under ±50 % of each of their constants.
 
-    The rules stay the same: what is counted is not what is uncertain here. The order under a changed constant is compared
-    with that of its own table.
+    The rules stay the same: what is counted is not what is uncertain here. The order under a changed constant is
+    compared with that of its own table.
 
     Args:
         networks: layers and classes by name; two at least.

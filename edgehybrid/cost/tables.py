@@ -65,9 +65,11 @@ class EnergyTable:
         widths = [self.constants[name].bits for name in names]
         # An access of a wide number is several accesses; a wide MAC is not several narrow ones.
         if not names or (operation != "memory_access" and bits > min(widths)):
+            stated = ", ".join(f"{name} of {width} bits" for name, width in zip(names, widths, strict=True))
             raise UsageError(
-                f"The energy table '{self.name}' has no constant for {operation} of {bits} bits, which the network needs.",
-                received=", ".join(f"{name} of {width} bits" for name, width in zip(names, widths, strict=True)) or None,
+                f"The energy table '{self.name}' has no constant for {operation} of {bits} bits, but the network "
+                "needs one.",
+                received=stated or None,
                 next_step=f"Add '{operation}' to the table's operations, or use another --table.",
             )  # fmt: skip
         return sum(self.constants[name].energy_pj * bits / self.constants[name].bits for name in names)
