@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgehybrid.cost.layers import LogicalLayer, normal_form
+from edgehybrid.cost.memory import peak_bits
 from edgehybrid.cost.model_graph import PADDING, POINTWISE, RESHAPING, Graph, bits_of_type, pieces_of
 from edgehybrid.cost.model_joins import joined_halves, joined_planes
 from edgehybrid.flatbuffer import CHANNELS_PER_WORD, WEIGHTED, CensusRow, Model
