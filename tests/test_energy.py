@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from random_networks import networks
 
 from edgehybrid.cost import cost_of_network
 from edgehybrid.cost.energy import LayerEnergy
@@ -239,32 +239,6 @@ def shortcut_path(layer: Layer, network: Network) -> list[int]:
         "stage3_block1_shortcut": ("stage3_block1_conv1", "stage3_block1_conv2"),
     }[layer.name]
     return [network.layer(name).weight_bits for name in names]
-
-
-@st.composite
-def networks(draw: st.DrawFn) -> Network:
-    """Networks of any placement, with few filters and small or odd images among them."""
-    residual = draw(st.booleans())
-    architecture = "vgg19" if residual else draw(st.sampled_from(["resnet20", "vgg19"]))
-    selectors = ["first", "last", "dense", "stage1", "stage2", "stage3"]
-    if residual:
-        selectors += ["shortcuts", "shortcut2", "conv3", "conv6", "conv9"]
-    elif architecture == "resnet20":
-        selectors += ["shortcuts", "stage2_block1_conv1", "stage2_block1_conv2", "stage3_block1_shortcut"]
-    bits = draw(st.integers(1, 8))
-    placement = Placement(
-        full_precision=tuple(draw(st.lists(st.sampled_from(selectors), unique=True))),
-        weight_bits=bits,
-        activation_bits=bits,
-        float_fraction=draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])),
-    )
-    width = draw(st.sampled_from([0.0625, 0.25, 1.0, 1.1, 1.5]))
-    part = NetworkRecipe.model_validate(
-        {"architecture": architecture, "width": width, "residual": residual, "placement": placement}
-    )
-    # VGG-19 halves the image five times.
-    side = draw(st.sampled_from([1, 2, 7, 33] if architecture == "resnet20" else [32, 33, 70]))
-    return build_network("random", part, side, draw(st.integers(1, 4)), draw(st.sampled_from([1, 10, 100])))
 
 
 def total_pj_by_name(network: Network) -> dict[str, float]:

@@ -1,55 +1,45 @@
-import pytest
+"""The three counts in a conversion: Network, Keras model and flatbuffer."""
 
-from converters.placement_check import check_placement, expected_parts
+import pytest
+from tiny_layers import packed_file
+from tiny_runs import random_model, tiny_recipe
+
+from converters import placement_check
+from converters.placement_check import check_placement
+from edgehybrid.cost.agreement import expected_layers
 from edgehybrid.errors import ConversionError
-from edgehybrid.flatbuffer import CensusRow
+from edgehybrid.flatbuffer import CensusRow, Model, parse_model, read_model
 from edgehybrid.networks import Network, network_of
-from edgehybrid.recipe import load_recipe
+from edgehybrid.training.run_folder import RunFolder
 
 
 def network(*overrides: str) -> Network:
-    return network_of(load_recipe("digits", ["network.width=0.25", "data.image_side=8", *overrides]))
+    return network_of(tiny_recipe(*overrides))
 
 
-SPLIT = network("network.placement.float_fraction=0.25")
 PLAIN = network()
+SPLIT = network("network.placement.float_fraction=0.25")
 TWO_BIT = network("network.placement.weight_bits=2", "network.placement.activation_bits=2")
 
 
-def honest_census(net: Network, quantised: str = "packed") -> list[CensusRow]:
-    """The rows of a flatbuffer that holds every layer in the promised form, written out layer by layer."""
-    rows = []
-    for layer in net:
-        for filters, is_float in ((layer.float_filters, True), (layer.quantised_filters, False)):
-            if filters:
-                weights = layer.kernel_side**2 * layer.in_channels * filters
-                precision = "float32" if is_float else quantised
-                row = CensusRow(
-                    name=f"tensor {len(rows)}", op="LceBconv2d" if precision == "packed" else "CONV_2D",
-                    precision=precision, kernel_height=layer.kernel_side, kernel_width=layer.kernel_side,
-                    in_channels=layer.in_channels, out_channels=filters, weights=weights, bytes=weights // 8,
-                    macs=layer.out_side**2 * weights,
-                )  # fmt: skip
-                rows.append(row)
-    return rows
+@pytest.fixture(autouse=True)
+def _honest_keras_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a Network stands for the Keras model that was built from it; census.py has its own tests."""
+    monkeypatch.setattr(placement_check, "layers_of_keras", expected_layers)
 
 
-def test_pairs_layers_with_operators_of_the_same_shape_in_forward_order() -> None:
-    rows = honest_census(PLAIN)
-    found = check_placement(PLAIN, rows, "packed")
+def check(net: Network, model: Model | None = None) -> dict[str, CensusRow]:
+    return check_placement(net, net, model or parse_model(packed_file(net), "model"), "packed")
+
+
+def test_pairs_layers_with_operators_in_forward_order() -> None:
+    found = check(PLAIN)
     assert list(found) == [layer.name for layer in PLAIN]
-    assert list(found.values()) == rows
+    assert [row.macs for row in found.values()] == [layer.macs for layer in PLAIN]
 
 
-def test_operators_of_different_shape_may_stand_in_another_order() -> None:
-    # The converter may write a shortcut before or after the convolution beside it.
-    rows = honest_census(PLAIN)[::-1]
-    found = check_placement(PLAIN, rows, "packed")
-    assert found["stage2_block1_shortcut"].kernel_height == 1
-
-
-def test_a_split_layer_has_two_parts() -> None:
-    found = check_placement(SPLIT, honest_census(SPLIT), "packed")
+def test_a_split_layer_has_two_operators() -> None:
+    found = check(SPLIT)
     # 4 filters, a quarter of them in full precision.
     assert found["stage1_block1_conv1_float"].out_channels == 1
     assert found["stage1_block1_conv1_float"].precision == "float32"
@@ -57,40 +47,46 @@ def test_a_split_layer_has_two_parts() -> None:
     assert found["stage1_block1_conv1_quantised"].precision == "packed"
 
 
+def test_a_2_bit_layer_has_four_operators() -> None:
+    found = check(TWO_BIT)
+    planes = [f"stage1_block1_conv1_plane{number}" for number in (1, 2, 3, 4)]
+    assert [name for name in found if name.startswith("stage1_block1_conv1")] == planes
+
+
+def test_the_operators_of_a_split_layer_hold_all_macs() -> None:
+    assert sum(row.macs for row in check(SPLIT).values()) == SPLIT.macs
+
+
 def test_names_the_layer_that_is_float_where_packed_was_promised() -> None:
-    rows = honest_census(PLAIN, "float32")
-    with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be packed but is float32"):
-        check_placement(PLAIN, rows, "packed")
+    other = parse_model(packed_file(network("network.placement.full_precision=[all]")), "model")
+    with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be packed but is float32 in the flatbuf"):
+        check(PLAIN, other)
 
 
 def test_names_the_layer_that_is_packed_where_float_was_promised() -> None:
-    with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be float32 but is packed"):
-        check_placement(PLAIN, honest_census(PLAIN), "float32")
+    model = parse_model(packed_file(PLAIN), "model")
+    with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be float32 but is packed in the flatbuffer"):
+        check_placement(PLAIN, PLAIN, model, "float32")
 
 
-def test_names_a_layer_without_an_operator() -> None:
-    with pytest.raises(ConversionError, match="'fc' has no operator"):
-        check_placement(PLAIN, honest_census(PLAIN)[:-1], "packed")
+def test_names_the_layer_of_the_keras_model() -> None:
+    with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be packed but is packed but for 1 float32"):
+        check_placement(PLAIN, SPLIT, parse_model(packed_file(PLAIN), "model"), "packed")
 
 
-def test_names_operators_that_no_layer_asked_for() -> None:
-    rows = honest_census(PLAIN)
-    with pytest.raises(ConversionError, match="no layer asked for") as caught:
-        check_placement(PLAIN, [*rows, rows[0]], "packed")
-    assert caught.value.received is not None
-    assert rows[0].name in caught.value.received
+def test_two_bits_without_planes_are_refused_with_a_way_out() -> None:
+    model = parse_model(packed_file(PLAIN), "model")
+    with pytest.raises(ConversionError, match="was to be 2-bit weights with 2-bit activations but is packed") as caught:
+        check(TWO_BIT, model)
+    assert "--format float32" in str(caught.value.next_step)
 
 
-def test_two_bits_have_no_packed_form() -> None:
-    with pytest.raises(ConversionError, match="2-bit weights and 2-bit activations") as caught:
-        check_placement(TWO_BIT, honest_census(TWO_BIT, "float32"), "packed")
-    assert caught.value.next_step == "Convert with --format float32."
+def test_a_real_conversion_agrees_in_both_formats(converted_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgehybrid.model.census import layers_of_keras
 
-
-def test_two_bits_convert_to_float32() -> None:
-    found = check_placement(TWO_BIT, honest_census(TWO_BIT, "float32"), "float32")
-    assert len(found) == len(TWO_BIT.layers)
-
-
-def test_the_parts_hold_all_macs() -> None:
-    assert sum(part.macs for part in expected_parts(SPLIT, "packed")) == SPLIT.macs
+    monkeypatch.setattr(placement_check, "layers_of_keras", layers_of_keras)
+    model = random_model(converted_run.recipe)
+    for file_format in ("packed", "float32"):
+        flatbuffer = read_model(converted_run.path / f"model.{file_format}.x86_64.tflite")
+        found = check_placement(network_of(converted_run.recipe), model, flatbuffer, file_format)  # type: ignore[arg-type]
+        assert len(found) == 22

@@ -7,9 +7,9 @@ N_c: MACs; A_s: activations written; N_s: weights; the 3 are bias, BatchNorm and
 
 $$E_{MAC} = E_{16} (Q / 16)^{1.25}, \quad E_L = E_{MAC}, \quad E_M = 2 E_{MAC}, \quad p = 64 \cdot 16 / Q$$
 
-The text of the paper was not at hand: formulas and defaults are second-hand, so every constant is a parameter, and the
-three without a reliable value have no default. The paper has one Q for a network; here each layer has its own, the wider of
-its operands, and each kind of filter of a split layer counts by itself.
+The text of the paper was not at hand: formulas and defaults are second-hand. So every constant is a parameter, and the
+three without a reliable value have no default. The paper has one Q for a network; here each layer has its own, the
+wider of its operands, and each kind of filter of a split layer counts by itself.
 """
 
 import difflib

@@ -62,13 +62,14 @@ class Sensitivity:
             for first, second, factor in [v.crossing]
         ]
         counted = sum(v.constant is None for v in self.variants)
+        facts = f"rules {self.rules}" + "".join(f"; not counted by {name}" for name in self.refused)
         if not tables and not constants:
             return (
                 f"The order by energy, {order}, is the same under {counted} energy tables and under ±50 % of each of "
-                f"their constants (rules {self.rules})."
+                f"their constants ({facts})."
             )
         reasons = [f"under the table {name}" for name in tables] + [f"at {constant}" for constant in constants]
-        return f"The order by energy, {order} by {self.base.table}, changes {', '.join(reasons)} (rules {self.rules})."
+        return f"The order by energy, {order} by {self.base.table}, changes {', '.join(reasons)} ({facts})."
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``cost --sensitivity`` prints."""

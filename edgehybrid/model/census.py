@@ -67,7 +67,7 @@ def _whole(layer: Any, wide: LogicalLayer, narrow: LogicalLayer) -> LogicalLayer
         narrow,
         name=layer.name,
         out_channels=layer.output_shape[-1],
-        float_filters=wide.out_channels,
+        float_filters=wide.float_filters + narrow.float_filters,
         reads_real=wide.reads_real,
     )
 
