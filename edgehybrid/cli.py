@@ -257,7 +257,7 @@ def cost(
     if as_csv and as_json:
         raise UsageError("Print either CSV or JSON.", received="--csv --json", allowed="one of them")
     if plot is not None and plot.exists() and not overwrite:
-        raise UsageError("The plot exists already.", received=plot, next_step="Add --overwrite to replace it.")
+        raise EdgehybridError("The plot exists already.", received=plot, next_step="Add --overwrite to replace it.")
     if paper_tables:
         if inputs or rules or table_name or changes:
             raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
