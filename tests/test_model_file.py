@@ -1,13 +1,20 @@
 """The count of a flatbuffer: layers, what is listed, what is not known, peak of the activations."""
 
+import contextlib
+import random
+
 import numpy as np
 import pytest
-from tiny_layers import Writer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_layers import Writer, packed_file
 from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
 
 from edgehybrid.cost.model_file import ModelCount, count_model
 from edgehybrid.errors import ModelFileError
 from edgehybrid.flatbuffer import parse_model, read_model
+from edgehybrid.networks import Network, build_network
+from edgehybrid.recipe import NetworkRecipe, Placement
 from edgehybrid.training.run_folder import RunFolder
 
 
@@ -94,3 +101,43 @@ def test_a_converted_network_has_22_layers_whose_scales_and_batch_norms_are_list
     assert {"MUL", "ADD", "RELU"} <= set(found.listed_ops)
     assert found.uncounted_ops == {}
     assert found.classes == 10
+
+
+def split_planes() -> Network:
+    placement = Placement(full_precision=("first",), weight_bits=2, activation_bits=2, float_fraction=0.5)
+    return build_network("planes", NetworkRecipe(architecture="resnet20", width=0.0625, placement=placement), 4, 1, 2)
+
+
+DAMAGED = packed_file(split_planes())
+
+
+@settings(max_examples=150, deadline=None)
+@given(flips=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(1, 255)), min_size=1, max_size=12))
+def test_a_damaged_file_is_counted_or_refused(flips: list[tuple[int, int]]) -> None:
+    damaged = bytearray(DAMAGED)
+    for position, flip in flips:
+        damaged[position % len(damaged)] ^= flip
+    with contextlib.suppress(ModelFileError):
+        count(bytes(damaged))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(10))
+def test_many_damaged_files_are_counted_or_refused(seed: int) -> None:
+    dice, refused = random.Random(seed), 0
+    for _ in range(500):
+        damaged = bytearray(DAMAGED)
+        for _ in range(dice.randint(1, 6)):
+            damaged[dice.randrange(len(damaged))] = dice.choice([0, 1, 2, 3, 0x7F, 0xFF])
+        try:
+            count(bytes(damaged))
+        except ModelFileError:
+            refused += 1
+    assert refused > 0, f"seed {seed}: no damage was noticed"
+
+
+@pytest.mark.parametrize("name", ["ADD", "LceBMaxPool2d", "RELU", "CONCATENATION"])
+def test_operators_in_a_circle_are_counted(name: str) -> None:
+    tensors = [TinyTensor("a", (1, 2, 2, 1), "int32"), TinyTensor("b", (1, 2, 2, 1), "int32")]
+    found = count(tflite_bytes(tensors, [TinyOp(name, [0, 0], [1]), TinyOp(name, [1, 1], [0])], [0], [1]))
+    assert found.layers == ()

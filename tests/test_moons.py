@@ -32,7 +32,9 @@ def test_at_16_bits_each_term_is_the_formula() -> None:
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 32])
 def test_a_mac_grows_with_the_power_of_its_width(bits: int) -> None:
     layer = replace(LAYER, weight_bits=bits, activation_bits=bits)
-    assert ROOMY.energy_of([layer]).compute_pj == pytest.approx(3.7 * (bits / 16) ** 1.25 * (23040 + 3 * 640), rel=1e-15)
+    assert ROOMY.energy_of([layer]).compute_pj == pytest.approx(
+        3.7 * (bits / 16) ** 1.25 * (23040 + 3 * 640), rel=1e-15
+    )
 
 
 def test_narrow_units_are_more_parallel() -> None:

@@ -65,7 +65,9 @@ def test_names_the_layer_that_is_float_where_packed_was_promised() -> None:
 
 def test_names_the_layer_that_is_packed_where_float_was_promised() -> None:
     model = parse_model(packed_file(PLAIN), "model")
-    with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be float32 but is packed in the flatbuffer"):
+    with pytest.raises(
+        ConversionError, match="'stage1_block1_conv1' was to be float32 but is packed in the flatbuffer"
+    ):
         check_placement(PLAIN, PLAIN, model, "float32")
 
 

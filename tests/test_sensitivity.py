@@ -47,8 +47,8 @@ def test_finds_the_factor_at_which_the_order_changes() -> None:
 def test_an_order_that_never_changes_is_said_to_be_the_same() -> None:
     found = sensitivity_of(NETWORKS, FULL, [table("first", 10, 0.1), table("second", 20, 0.1)])
     assert found.sentence() == (
-        "The order by energy, busy < wide, is the same under 2 energy tables and under ±50 % of each of their constants "
-        "(rules full)."
+        "The order by energy, busy < wide, is the same under 2 energy tables and under ±50 % of each of their "
+        "constants (rules full)."
     )
     assert not found.as_dict()["order_changes"]
 

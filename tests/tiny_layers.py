@@ -1,6 +1,6 @@
 """Flatbuffers that store one logical layer as several operators, and the Network's flatbuffer without a converter.
 
-What a converter may write is written here by hand, so that the join is tested for forms that no converter at hand makes.
+What a converter may write is written here by hand: the joins are tested for forms that no converter at hand makes.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,9 @@ class Writer:
         self.tensors.append(TinyTensor(f"constant{len(self.tensors)}", array.shape, array.dtype.name, array))
         return len(self.tensors) - 1
 
-    def op(self, name: str, inputs: Sequence[int], shape: Sequence[int], type_name: str = "float32", **facts: Any) -> int:
+    def op(
+        self, name: str, inputs: Sequence[int], shape: Sequence[int], type_name: str = "float32", **facts: Any
+    ) -> int:
         output = self.value(shape, type_name, facts.get("output", ""))
         self.ops.append(TinyOp(name, list(inputs), [output], facts.get("options")))
         return output

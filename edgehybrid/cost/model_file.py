@@ -5,21 +5,18 @@ concatenation, a k-bit layer as binary convolutions of bit planes and additions,
 a map of side 1. ``count_model`` joins them, lists the operators that no rule counts, and names those it does not know.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from edgehybrid.cost.layers import LogicalLayer, normal_form
 from edgehybrid.cost.memory import peak_bits
-from edgehybrid.cost.model_graph import PADDING, POINTWISE, RESHAPING, Graph, bits_of_type, pieces_of
+from edgehybrid.cost.model_graph import PADDING, POINTWISE, RESHAPING, SCALE, Graph, bits_of_type, pieces_of
 from edgehybrid.cost.model_joins import joined_halves, joined_planes
 from edgehybrid.flatbuffer import CHANNELS_PER_WORD, WEIGHTED, CensusRow, Model
 from edgehybrid.networks import FLOAT_BITS
 
-# The input of LceBconv2d with its scales, alpha and BatchNorm in one.
-SCALE = 2
 # Additions, BatchNorm, activations, pooling, padding and copies: in the file, and counted by no rule.
 LISTED = (
     *POINTWISE, *PADDING, *RESHAPING, "ADD_N", "AVERAGE_POOL_2D", "CONCATENATION", "GREATER", "GREATER_EQUAL",
@@ -100,23 +97,27 @@ def _peak(graph: Graph) -> tuple[int, int]:
 
     def stored(index: int) -> int:
         tensor = model.tensors[index]
-        return int(np.prod(tensor.shape, dtype=np.int64)) * bits_of_type(tensor.type_name, tensor.name)
+        return math.prod(tensor.shape) * bits_of_type(tensor.type_name, tensor.name)
 
     def unpacked(index: int) -> int:
         shape = model.tensors[index].shape
         channels = _channels(graph, index) if model.tensors[index].type_name == "int32" and len(shape) == 4 else None
-        return int(np.prod(shape if channels is None else (*shape[:-1], channels), dtype=np.int64)) * FLOAT_BITS
+        return math.prod(shape if channels is None else (*shape[:-1], channels)) * FLOAT_BITS
 
     return peak(unpacked), peak(stored)
 
 
 def _channels(graph: Graph, index: int) -> int:
     """Channels of a map of bits: its readers know; without one, as many as its words can hold."""
-    for op in graph.readers.get(index, ()):
-        if op.name == "LceBconv2d":
-            return op.options.get("channels_in", 0)
-        if op.name == "LceDequantize":
-            return graph.model.tensors[op.outputs[0]].shape[-1]
-        if op.name == "LceBMaxPool2d":
-            return _channels(graph, op.outputs[0])
-    return graph.model.tensors[index].shape[-1] * CHANNELS_PER_WORD
+    words = graph.model.tensors[index].shape[-1]
+    # A damaged file may lead in a circle.
+    for _ in graph.model.ops:
+        readers = {op.name: op for op in graph.readers.get(index, ()) if op.outputs}
+        if "LceBconv2d" in readers:
+            return readers["LceBconv2d"].options.get("channels_in", 0)
+        if "LceDequantize" in readers:
+            return (graph.model.tensors[readers["LceDequantize"].outputs[0]].shape or (0,))[-1]
+        if "LceBMaxPool2d" not in readers:
+            break
+        index = readers["LceBMaxPool2d"].outputs[0]
+    return words * CHANNELS_PER_WORD

@@ -14,6 +14,8 @@ POINTWISE = (
 )  # fmt: skip
 PADDING = ("PAD", "PADV2", "MIRROR_PAD")
 RESHAPING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
+# The input of LceBconv2d with its scales, alpha and BatchNorm in one.
+SCALE = 2
 TYPE_BITS = {
     "float64": 64, "float32": FLOAT_BITS, "float16": 16, "bfloat16": 16, "int64": 64, "int32": 32, "int16": 16,
     "int8": 8, "uint8": 8, "int4": 4, "uint4": 4, "int2": 2, "bool": 8,

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.cost.model_graph import Graph, Piece
+from edgehybrid.cost.model_graph import SCALE, Graph, Piece
+from edgehybrid.flatbuffer import ABSENT, Op
 
 # Scales of bit planes are powers of two apart, but for the rounding of float32 products.
 PLANE_TOLERANCE = 1e-4
+SUMS = ("ADD", "ADD_N")
 
 # A binary convolution, and the factor of each of its filters.
 Leaf = tuple[Piece, NDArray[Any]]
@@ -22,48 +24,59 @@ def joined_planes(graph: Graph, pieces: list[Piece]) -> list[Piece]:
     by_output = {piece.output: piece for piece in pieces}
     joined: dict[int, Piece] = {}
     for op in reversed(graph.model.ops):
-        if op.name not in ("ADD", "ADD_N") or len(graph.values(op)) < 2:
+        if op.name not in SUMS or len(graph.values(op)) < 2 or len(op.outputs) != 1:
             continue
-        leaves: list[Leaf] = []
-        if not all(_collect_planes(graph, index, by_output, leaves) for index in graph.values(op)):
+        leaves = _planes_of_sum(graph, op, by_output)
+        if len(leaves) < 2 or any(id(piece) in joined for piece, _ in leaves):
             continue
         planes = [piece for piece, _ in leaves]
-        if len({id(piece) for piece in planes}) < len(planes) or any(id(piece) in joined for piece in planes):
-            continue
         if whole := _one_of_planes(planes, [scale for _, scale in leaves], op.outputs[0]):
             joined.update(dict.fromkeys(map(id, planes), whole))
+    return _replaced(pieces, joined)
+
+
+def _replaced(pieces: list[Piece], joined: Mapping[int, Piece]) -> list[Piece]:
+    """Each joined piece once, where its first part stood."""
     found = [joined.get(id(piece), piece) for piece in pieces]
     return list({id(piece): piece for piece in found}.values())
 
 
-def _collect_planes(graph: Graph, index: int, by_output: Mapping[int, Piece], leaves: list[Leaf]) -> bool:
-    """Follows a term of a sum to the binary convolutions it is made of; False when it is made of anything else."""
-    scale: NDArray[Any] = np.ones(1)
-    is_scaled = False
-    for _ in graph.model.ops:
-        if len(graph.readers.get(index, ())) != 1:
-            return False
+def _planes_of_sum(graph: Graph, total: Op, by_output: Mapping[int, Piece]) -> list[Leaf]:
+    """The binary convolutions that a sum is made of; none when it is made of anything else."""
+    leaves: list[Leaf] = []
+    # Terms still to follow, with the factors met on the way; a tensor met twice is no plane.
+    terms: list[tuple[int, NDArray[Any] | None]] = [(index, None) for index in graph.values(total)]
+    met: set[int] = set()
+    while terms:
+        index, scale = terms.pop()
         piece, op = by_output.get(index), graph.writer.get(index)
+        if index in met or len(graph.readers.get(index, ())) != 1 or op is None:
+            return []
+        met.add(index)
+        values = graph.values(op)
         if piece is not None:
             if not piece.packed:
-                return False
-            # LceBconv2d holds its own scales; without them it writes bits, which nobody adds.
-            stored = graph.model.tensors[piece.ops[0].inputs[2]].data if len(piece.ops[0].inputs) > 2 else None
-            leaves.append((piece, scale if stored is None else scale * stored))
-            return True
-        if op is None:
-            return False
-        values = graph.values(op)
-        if op.name in ("ADD", "ADD_N") and len(values) > 1 and not is_scaled:
-            return all(_collect_planes(graph, value, by_output, leaves) for value in values)
-        if op.name not in ("MUL", "ADD") or len(values) != 1 or len(op.inputs) != 2:
-            return False
-        if op.name == "MUL":
+                return []
+            leaves.append((piece, _product(scale, _stored_scale(graph, op))))
+        elif op.name in SUMS and len(values) > 1 and scale is None:
+            terms += [(value, None) for value in values]
+        elif op.name in ("MUL", "ADD") and len(values) == 1 and len(op.inputs) == 2:
+            # A constant that is added is a bias: it does not scale.
             (constant,) = (i for i in op.inputs if i != values[0])
-            factor = graph.model.tensors[constant].data
-            scale, is_scaled = scale if factor is None else scale * factor, True
-        index = values[0]
-    return False
+            factor = graph.model.tensors[constant].data if op.name == "MUL" else None
+            terms.append((values[0], _product(scale, factor)))
+        else:
+            return []
+    return leaves
+
+
+def _stored_scale(graph: Graph, op: Op) -> NDArray[Any] | None:
+    """The scales that LceBconv2d holds itself."""
+    return graph.model.tensors[op.inputs[SCALE]].data if len(op.inputs) > SCALE and op.inputs[SCALE] != ABSENT else None
+
+
+def _product(first: NDArray[Any] | None, second: NDArray[Any] | None) -> NDArray[Any]:
+    return (np.ones(1) if first is None else first) * (np.ones(1) if second is None else second)
 
 
 def _one_of_planes(planes: list[Piece], scales: list[NDArray[Any]], output: int) -> Piece | None:
@@ -75,16 +88,19 @@ def _one_of_planes(planes: list[Piece], scales: list[NDArray[Any]], output: int)
     same_shape = {(piece.shape(), piece.layer.out_channels) for piece in planes}
     bit_maps = frozenset().union(*(piece.packed for piece in planes))
     activation_bits = len(bit_maps)
-    if len(planes) < 2 or len(same_shape) > 1 or len(planes) % activation_bits:
+    if len(same_shape) > 1 or len(planes) % activation_bits:
         return None
     weight_bits = len(planes) // activation_bits
-    sizes = np.stack(np.broadcast_arrays(*(np.abs(scale.astype(np.float64)) for scale in scales)))
+    filters = first.layer.out_channels
+    if any(scale.size not in (1, filters) for scale in scales):
+        return None
+    sizes = np.stack([np.broadcast_to(np.abs(scale.astype(np.float64)).ravel(), filters) for scale in scales])
     smallest = sizes.min(axis=0)
-    if not np.all(smallest > 0):
+    if not (np.all(smallest > 0) and np.all(np.isfinite(sizes))):
         return None
     powers = np.sort(np.log2(sizes / smallest), axis=0)
     expected = np.array(sorted(i + j for i, j in product(range(weight_bits), range(activation_bits))), np.float64)
-    if not np.allclose(powers, expected.reshape(-1, *([1] * (powers.ndim - 1))), atol=PLANE_TOLERANCE):
+    if not np.allclose(powers, expected[:, None], atol=PLANE_TOLERANCE):
         return None
     return replace(
         first,
@@ -101,7 +117,7 @@ def joined_halves(graph: Graph, pieces: list[Piece]) -> list[Piece]:
     by_output = {piece.output: piece for piece in pieces}
     joined: dict[int, Piece] = {}
     for op in graph.model.ops:
-        if op.name != "CONCATENATION":
+        if op.name != "CONCATENATION" or len(op.outputs) != 1:
             continue
         halves = [by_output.get(graph.behind(index, ("ADD", "MUL", "RELU"))) for index in op.inputs]
         found = [half for half in halves if half is not None]
@@ -111,8 +127,7 @@ def joined_halves(graph: Graph, pieces: list[Piece]) -> list[Piece]:
             whole = _one_of_halves(found, op.outputs[0])
             if whole is not None:
                 joined.update(dict.fromkeys(map(id, found), whole))
-    kept = [joined.get(id(piece), piece) for piece in pieces]
-    return list({id(piece): piece for piece in kept}.values())
+    return _replaced(pieces, joined)
 
 
 def _one_of_halves(halves: list[Piece], output: int) -> Piece | None:
