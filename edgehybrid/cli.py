@@ -288,7 +288,8 @@ def cost(
     cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, rows, strict=True)]
     text = table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
     for name, row in zip(names, rows, strict=True) if layers else []:
-        cells = [[part[key] for key in command.LAYER_COLUMNS] for part in row["layers"]]
+        parts = [*row["layers"], {**row, "name": "total"}]
+        cells = [[part.get(key) for key in command.LAYER_COLUMNS] for part in parts]
         text += f"\n\n{name}\n" + table(list(command.LAYER_COLUMNS.values()), cells)
     emit(rows[0] if len(rows) == 1 else {"results": rows}, as_json, text)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgehybrid.cost.agreement import check_agreement, expected_layers, stored_layers
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.errors import ConversionError
 from edgehybrid.networks import Network, network_of
 from edgehybrid.recipe import load_recipe

@@ -102,7 +102,10 @@ def test_several_inputs_give_results_in_order(tmp_path: Path) -> None:
 
 def test_layers_are_printed_on_request(tmp_path: Path) -> None:
     assert "stage3_block3_conv2" not in output(["xnor_res"], tmp_path)
-    assert "stage3_block3_conv2" in output(["xnor_res", "--layers"], tmp_path)
+    text = output(["xnor_res", "--layers"], tmp_path)
+    assert "stage3_block3_conv2" in text
+    # Kind, widths and filters have no sum.
+    assert text.splitlines()[-1].split()[:6] == ["total", "–", "–", "–", "–", "40,818,944"]
 
 
 def test_csv_has_a_line_a_network_and_the_keys_of_json(tmp_path: Path) -> None:

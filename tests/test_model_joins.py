@@ -9,7 +9,7 @@ from random_networks import networks
 from tiny_layers import Writer, packed_file
 
 from edgehybrid.cost.agreement import check_agreement, expected_layers
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.cost.model_file import count_model
 from edgehybrid.flatbuffer import parse_model
 from edgehybrid.networks import Layer, Network

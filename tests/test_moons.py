@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from edgehybrid.cost.layers import LogicalLayer, layers_of_network
+from edgehybrid.cost.logical_layers import LogicalLayer, layers_of_network
 from edgehybrid.cost.moons import MoonsModel, moons_model
 from edgehybrid.errors import UsageError
 from edgehybrid.networks import network_of

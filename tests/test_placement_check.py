@@ -1,12 +1,15 @@
 """The three counts in a conversion: Network, Keras model and flatbuffer."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from random_networks import networks
 from tiny_layers import packed_file
 from tiny_runs import random_model, tiny_recipe
 
 from converters import placement_check
 from converters.placement_check import check_placement
-from edgehybrid.cost.agreement import expected_layers
+from converters.targets import Format
+from edgehybrid.cost.agreement import check_agreement, expected_layers
 from edgehybrid.errors import ConversionError
 from edgehybrid.flatbuffer import CensusRow, Model, parse_model, read_model
 from edgehybrid.networks import Network, network_of
@@ -92,3 +95,23 @@ def test_a_real_conversion_agrees_in_both_formats(converted_run: RunFolder, monk
         flatbuffer = read_model(converted_run.path / f"model.{file_format}.x86_64.tflite")
         found = check_placement(network_of(converted_run.recipe), model, flatbuffer, file_format)  # type: ignore[arg-type]
         assert len(found) == 22
+
+
+@pytest.mark.fuzz
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(networks(widths=(0.0625, 0.25), max_bits=2))
+def test_any_converted_network_agrees(network: Network) -> None:
+    """The real converter; k bits in float32, for it has no packed form of them."""
+    from converters.export import export
+    from edgehybrid.model.build import build_model
+    from edgehybrid.model.census import layers_of_keras
+    from edgehybrid.model.compat import keras
+
+    keras.backend.clear_session()
+    file_format: Format = "packed" if all(layer.is_float or layer.weight_bits == 1 for layer in network) else "float32"
+    model = build_model(network)
+    check_agreement(expected_layers(network), layers_of_keras(model), "the Keras model")
+    flatbuffer = parse_model(export(model, file_format, "x86_64"), "model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placement_check, "layers_of_keras", layers_of_keras)
+        check_placement(network, model, flatbuffer, file_format)

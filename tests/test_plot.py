@@ -21,7 +21,7 @@ def test_names_networks_layers_kinds_and_units() -> None:
     found = texts(energy_svg(NETWORKS))
     assert "hybrid_res_a: 10.69 µJ, rules paper, table paper" in found
     assert "conv1 · 32 bit" in found
-    assert "stage1_block1_conv1 · 1, 1 of 16 filters 32 bit" in found
+    assert "stage1_block1_conv1 · 1 bit, 1 of 16 filters 32 bit" in found
     assert found.count("energy of one inference (modelled), µJ") == 2
     for label, _ in PARTS.values():
         assert found.count(label) == 1

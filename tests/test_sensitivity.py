@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgehybrid.cost.layers import LogicalLayer, layers_of_network
+from edgehybrid.cost.logical_layers import LogicalLayer, layers_of_network
 from edgehybrid.cost.rules import FULL, PAPER, load_rules
 from edgehybrid.cost.sensitivity import Counted, sensitivity_of
 from edgehybrid.cost.tables import Constant, EnergyTable, load_table, table_names

@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from edgehybrid.cost.energy import LayerEnergy, energy_of_layer, prices
-from edgehybrid.cost.layers import LogicalLayer, layers_of_network
+from edgehybrid.cost.logical_layers import LogicalLayer, layers_of_network
 from edgehybrid.cost.memory import memory_bits_of_layer, peak_activation_bits
 from edgehybrid.cost.rules import PAPER, Rules
 from edgehybrid.cost.tables import EnergyTable, load_table

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from edgehybrid.cost.layers import LogicalLayer, layers_of_network, normal_form
+from edgehybrid.cost.logical_layers import LogicalLayer, layers_of_network, normal_form
 from edgehybrid.errors import ConversionError
 from edgehybrid.networks import FLOAT_BITS, Network
 

@@ -8,7 +8,7 @@ weights, reads N²·I inputs, writes M²·O outputs and makes M²·k²·I·O MAC
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.cost.rules import Rules
 from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.networks import FLOAT_BITS

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from edgehybrid.cost.energy import MAX_SCALED_BITS
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.cost.rules import Rules
 from edgehybrid.networks import FLOAT_BITS, Layer, Network, Node
 

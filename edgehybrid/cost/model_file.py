@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edgehybrid.cost.layers import LogicalLayer, normal_form
+from edgehybrid.cost.logical_layers import LogicalLayer, normal_form
 from edgehybrid.cost.memory import peak_bits
 from edgehybrid.cost.model_graph import PADDING, POINTWISE, RESHAPING, SCALE, Graph, bits_of_type, pieces_of
 from edgehybrid.cost.model_joins import joined_halves, joined_planes

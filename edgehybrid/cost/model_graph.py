@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.errors import ModelFileError
 from edgehybrid.flatbuffer import ABSENT, WEIGHTED, CensusRow, Model, Op, census
 from edgehybrid.networks import FLOAT_BITS

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.errors import UsageError
 from edgehybrid.networks import FLOAT_BITS
 

@@ -56,6 +56,7 @@ def energy_svg(networks: Sequence[tuple[str, NetworkCost]]) -> str:
             axes.set_yticks(places, [_label(layer) for layer in cost.layers])
             axes.invert_yaxis()
             axes.margins(y=0.01)
+            axes.set_xlim(left=0)
             axes.tick_params(labelbottom=True)
             axes.set_xlabel("energy of one inference (modelled), µJ")
             axes.grid(axis="x", color="#dddddd")
@@ -79,5 +80,5 @@ def _label(cost: LayerCost) -> str:
         return f"{name} · 32 bit"
     weight_bits, activation_bits = layer.weight_bits, layer.activation_bits
     bits = f"{weight_bits}" if weight_bits == activation_bits else f"{weight_bits}/{activation_bits}"
-    split = f", {layer.float_filters} of {layer.out_channels} filters 32" if layer.float_filters else ""
-    return f"{name} · {bits}{split} bit"
+    split = f", {layer.float_filters} of {layer.out_channels} filters 32 bit" if layer.float_filters else ""
+    return f"{name} · {bits} bit{split}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgehybrid.cost import cost_of_layers
-from edgehybrid.cost.layers import LogicalLayer
+from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.cost.rules import Rules
 from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.errors import UsageError

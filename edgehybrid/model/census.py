@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from edgehybrid.cost.layers import LogicalLayer, normal_form
+from edgehybrid.cost.logical_layers import LogicalLayer, normal_form
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.compat import keras
 from edgehybrid.networks import FLOAT_BITS
