@@ -30,7 +30,8 @@ def test_binary_macs_are_those_of_the_quantised_filters() -> None:
     ("kind", "kernel", "side", "expected"),
     [
         ("shortcut", (1, 1), (8, 8), "conv"), ("conv", (1, 1), (1, 1), "dense"), ("shortcut", (1, 1), (1, 1), "dense"),
-        ("conv", (3, 3), (1, 1), "conv"), ("depthwise", (1, 1), (1, 1), "depthwise"), ("dense", (1, 1), (1, 1), "dense"),
+        ("conv", (3, 3), (1, 1), "conv"), ("dense", (1, 1), (1, 1), "dense"),
+        ("depthwise", (1, 1), (1, 1), "depthwise"),
     ],
 )  # fmt: skip
 def test_the_normal_form_is_what_any_source_can_see(

@@ -1,8 +1,8 @@
 """Joins the pieces that a converter made of one layer: bit planes, and the halves of a split layer."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from edgehybrid.flatbuffer import ABSENT, Op
 PLANE_TOLERANCE = 1e-4
 SUMS = ("ADD", "ADD_N")
 
-# A binary convolution, and the factor of each of its filters.
-Leaf = tuple[Piece, NDArray[Any]]
+# Constants that the outputs of the filters are multiplied by.
+Factors = tuple[NDArray[Any], ...]
+# A binary convolution, and what it is multiplied by on the way to a sum.
+Leaf = tuple[Piece, Factors]
 
 
 def joined_planes(graph: Graph, pieces: list[Piece]) -> list[Piece]:
@@ -30,7 +32,7 @@ def joined_planes(graph: Graph, pieces: list[Piece]) -> list[Piece]:
         if len(leaves) < 2 or any(id(piece) in joined for piece, _ in leaves):
             continue
         planes = [piece for piece, _ in leaves]
-        if whole := _one_of_planes(planes, [scale for _, scale in leaves], op.outputs[0]):
+        if whole := _one_of_planes(planes, [factors for _, factors in leaves], op.outputs[0]):
             joined.update(dict.fromkeys(map(id, planes), whole))
     return _replaced(pieces, joined)
 
@@ -45,10 +47,10 @@ def _planes_of_sum(graph: Graph, total: Op, by_output: Mapping[int, Piece]) -> l
     """The binary convolutions that a sum is made of; none when it is made of anything else."""
     leaves: list[Leaf] = []
     # Terms still to follow, with the factors met on the way; a tensor met twice is no plane.
-    terms: list[tuple[int, NDArray[Any] | None]] = [(index, None) for index in graph.values(total)]
+    terms: list[tuple[int, Factors]] = [(index, ()) for index in graph.values(total)]
     met: set[int] = set()
     while terms:
-        index, scale = terms.pop()
+        index, factors = terms.pop()
         piece, op = by_output.get(index), graph.writer.get(index)
         if index in met or len(graph.readers.get(index, ())) != 1 or op is None:
             return []
@@ -57,29 +59,25 @@ def _planes_of_sum(graph: Graph, total: Op, by_output: Mapping[int, Piece]) -> l
         if piece is not None:
             if not piece.packed:
                 return []
-            leaves.append((piece, _product(scale, _stored_scale(graph, op))))
-        elif op.name in SUMS and len(values) > 1 and scale is None:
-            terms += [(value, None) for value in values]
+            stored = op.inputs[SCALE] if len(op.inputs) > SCALE else ABSENT
+            leaves.append((piece, (*factors, *_constant(graph, stored))))
+        elif op.name in SUMS and len(values) > 1 and not factors:
+            terms += [(value, ()) for value in values]
         elif op.name in ("MUL", "ADD") and len(values) == 1 and len(op.inputs) == 2:
             # A constant that is added is a bias: it does not scale.
             (constant,) = (i for i in op.inputs if i != values[0])
-            factor = graph.model.tensors[constant].data if op.name == "MUL" else None
-            terms.append((values[0], _product(scale, factor)))
+            terms.append((values[0], (*factors, *(_constant(graph, constant) if op.name == "MUL" else ()))))
         else:
             return []
     return leaves
 
 
-def _stored_scale(graph: Graph, op: Op) -> NDArray[Any] | None:
-    """The scales that LceBconv2d holds itself."""
-    return graph.model.tensors[op.inputs[SCALE]].data if len(op.inputs) > SCALE and op.inputs[SCALE] != ABSENT else None
+def _constant(graph: Graph, index: int) -> Factors:
+    data = None if index == ABSENT else graph.model.tensors[index].data
+    return () if data is None else (data,)
 
 
-def _product(first: NDArray[Any] | None, second: NDArray[Any] | None) -> NDArray[Any]:
-    return (np.ones(1) if first is None else first) * (np.ones(1) if second is None else second)
-
-
-def _one_of_planes(planes: list[Piece], scales: list[NDArray[Any]], output: int) -> Piece | None:
+def _one_of_planes(planes: list[Piece], factors: list[Factors], output: int) -> Piece | None:
     """The layer of w·a planes with scales 2^(i + j), i < w and j < a; None when they are no planes of one layer.
 
     w bits of the weights and a bits of the activations: a sum over both of products of bits, each worth a power of two.
@@ -91,15 +89,15 @@ def _one_of_planes(planes: list[Piece], scales: list[NDArray[Any]], output: int)
     if len(same_shape) > 1 or len(planes) % activation_bits:
         return None
     weight_bits = len(planes) // activation_bits
-    filters = first.layer.out_channels
-    if any(scale.size not in (1, filters) for scale in scales):
+    scales = [_scale(found, first.layer.out_channels) for found in factors]
+    known = [np.abs(scale) for scale in scales if scale is not None]
+    if len(known) < len(planes) or not np.all(np.stack(known) > 0):
         return None
-    sizes = np.stack([np.broadcast_to(np.abs(scale.astype(np.float64)).ravel(), filters) for scale in scales])
-    smallest = sizes.min(axis=0)
-    if not (np.all(smallest > 0) and np.all(np.isfinite(sizes))):
-        return None
-    powers = np.sort(np.log2(sizes / smallest), axis=0)
-    expected = np.array(sorted(i + j for i, j in product(range(weight_bits), range(activation_bits))), np.float64)
+    sizes = np.stack(known)
+    powers = np.sort(np.log2(sizes / sizes.min(axis=0)), axis=0)
+    expected = np.array(
+        sorted(i + j for i, j in itertools.product(range(weight_bits), range(activation_bits))), np.float64
+    )
     if not np.allclose(powers, expected[:, None], atol=PLANE_TOLERANCE):
         return None
     return replace(
@@ -110,6 +108,17 @@ def _one_of_planes(planes: list[Piece], scales: list[NDArray[Any]], output: int)
         packed=bit_maps,
         output=output,
     )
+
+
+def _scale(factors: Factors, filters: int) -> NDArray[np.float64] | None:
+    """The product of the factors for each filter; None when they are no finite numbers, one or one a filter."""
+    product = np.ones(filters)
+    for factor in factors:
+        if factor.dtype != np.float32 or factor.size not in (1, filters) or not np.all(np.isfinite(factor)):
+            return None
+        with np.errstate(over="ignore"):
+            product = product * factor.ravel().astype(np.float64)
+    return product if np.all(np.isfinite(product)) else None
 
 
 def joined_halves(graph: Graph, pieces: list[Piece]) -> list[Piece]:
