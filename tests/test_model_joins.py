@@ -109,6 +109,13 @@ def test_convolutions_one_above_the_other_are_two_layers() -> None:
     assert len(layers_of(writer, writer.op("CONCATENATION", halves, (1, 16, 8, 5)))) == 2
 
 
+def test_one_convolution_twice_side_by_side_is_one_layer() -> None:
+    writer, real = with_map()
+    once = writer.conv(real, 5, 3, 8)
+    (found,) = layers_of(writer, writer.op("CONCATENATION", [once, once], (1, 8, 8, 10)))
+    assert found.out_channels == 5
+
+
 # k bits are k² planes a layer, which take a while to write.
 @settings(max_examples=12, deadline=None)
 @given(networks(widths=(0.0625,), max_bits=2))

@@ -130,12 +130,15 @@ def joined_halves(graph: Graph, pieces: list[Piece]) -> list[Piece]:
             continue
         halves = [by_output.get(graph.behind(index, ("ADD", "MUL", "RELU"))) for index in op.inputs]
         found = [half for half in halves if half is not None]
+        ids = {id(half) for half in found}
+        if len(found) < len(halves) or len(found) < 2 or len(ids) < len(found) or ids & joined.keys():
+            continue
         shape = graph.model.tensors[op.outputs[0]].shape
         side_by_side = bool(shape) and shape[-1] == sum(half.layer.out_channels for half in found)
-        if len(found) == len(halves) > 1 and len({half.shape() for half in found}) == 1 and side_by_side:
+        if len({half.shape() for half in found}) == 1 and side_by_side:
             whole = _one_of_halves(found, op.outputs[0])
             if whole is not None:
-                joined.update(dict.fromkeys(map(id, found), whole))
+                joined.update(dict.fromkeys(ids, whole))
     return _replaced(pieces, joined)
 
 
