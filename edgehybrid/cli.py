@@ -259,13 +259,15 @@ def cost(
     if plot is not None and plot.exists() and not overwrite:
         raise EdgehybridError("The plot exists already.", received=plot, next_step="Add --overwrite to replace it.")
     if paper_tables:
-        if inputs or rules or table_name or changes:
+        if inputs or overrides or rules or table_name or changes or layers or sensitivity or plot or moons_settings:
             raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
         rows = command.paper_tables()
         keys = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
         text = table(keys, [[row[key] for key in keys] for row in rows]) + "\n\n" + command.paper_summary(rows)
         emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else text)
         return
+    if sensitivity and (as_csv or layers):
+        raise UsageError("--sensitivity prints no layers and no CSV.", next_step="Add --json instead.")
     counted = command.count(
         inputs, overrides, rules, changes, table_name, moons_settings, allow_uncounted, recipe_and_format
     )
@@ -287,6 +289,10 @@ def cost(
     names = [name for name, _ in counted.networks]
     cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, rows, strict=True)]
     text = table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
+    for row in rows:
+        if "listed_ops" in row:
+            listed = ", ".join(f"{number} {op}" for op, number in row["listed_ops"].items())
+            text += f"\n{row['model']} also has, counted by no rule: {listed or 'nothing'}."
     for name, row in zip(names, rows, strict=True) if layers else []:
         parts = [*row["layers"], {**row, "name": "total"}]
         cells = [[part.get(key) for key in command.LAYER_COLUMNS] for part in parts]
@@ -296,12 +302,19 @@ def cost(
 
 def recipe_and_format(model: Path) -> "tuple[Recipe, Format] | None":
     """What the sidecar of a model file says; None without a sidecar."""
+    from edgehybrid.cost.agreement import FORMATS
+    from edgehybrid.errors import ModelFileError
     from edgehybrid.training.artefact import open_artefact
 
     if not model.with_suffix(".json").exists():
         return None
     artefact = open_artefact(model)
-    return artefact.recipe, artefact.sidecar["format"]
+    file_format = artefact.sidecar.get("format")
+    if file_format not in FORMATS:
+        raise ModelFileError(
+            "The sidecar does not say in which format the model is.", received=file_format, allowed=", ".join(FORMATS)
+        )
+    return artefact.recipe, file_format
 
 
 @main.command(name="results")

@@ -82,6 +82,7 @@ def test_a_model_needs_no_sidecar(tmp_path: Path) -> None:
     found = document(["foreign.tflite"], tmp_path)
     assert (found["model"], found["rules"], found["recipe"], found["macs"]) == ("foreign.tflite", "full", None, 900)
     assert found["energy_efficiency_fp"] is None
+    assert "foreign.tflite also has, counted by no rule: 1 RESHAPE." in output(["foreign.tflite"], tmp_path)
 
 
 def test_a_model_with_its_sidecar_is_compared_with_its_recipe(converted_run: RunFolder, tmp_path: Path) -> None:
@@ -210,6 +211,8 @@ def test_a_model_with_a_sidecar_loads_no_tensorflow(converted_run: RunFolder, tm
         (["--sensitivity", "digits"], ["two networks at least"]),
         (["--sensitivity", "digits", "digits"], ["named twice"]),
         (["--paper-tables", "digits"], ["nothing else"]),
+        (["--paper-tables", "--plot", "out.svg"], ["nothing else"]),
+        (["--sensitivity", "digits", "xnor_res", "--csv"], ["no CSV"]),
         (["xnor_res", "--table", "horowitz_45nm", "--rule", "binary_mac=stated"],
          ["Layer 'stage1_block1_conv1'", "'horowitz_45nm' has no constant for binary_mac of 1 bits"]),
     ],
@@ -277,6 +280,13 @@ def test_refuses_a_model_that_is_not_what_its_sidecar_says(converted_run: RunFol
     sidecar = json.loads((source / "model.float32.x86_64.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(sidecar | {"format": "packed"}))
     refuse(["cost", "model.tflite"], tmp_path, 1, "Layer 'stage1_block1_conv1' was to be packed but is float32")
+
+
+def test_refuses_a_sidecar_without_a_known_format(converted_run: RunFolder, tmp_path: Path) -> None:
+    shutil.copy(converted_run.path / "model.float32.x86_64.tflite", tmp_path / "model.tflite")
+    sidecar = json.loads((converted_run.path / "model.float32.x86_64.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(sidecar | {"format": "float16"}))
+    refuse(["cost", "model.tflite"], tmp_path, 1, "does not say in which format", "packed, float32, int8")
 
 
 def test_a_missing_matplotlib_is_named(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ BatchNorm and padding are not.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 from edgehybrid.cost.logical_layers import LogicalLayer, layers_of_network, normal_form
 from edgehybrid.errors import ConversionError
 from edgehybrid.networks import FLOAT_BITS, Network
 
 Format = Literal["packed", "float32", "int8"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 INT8_BITS = 8
 
 
