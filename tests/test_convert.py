@@ -40,7 +40,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def missing(*_: object) -> None:
+def missing(*_: object, download: bool) -> None:
     raise DataError("There are no images.")
 
 
