@@ -131,6 +131,16 @@ class NetworkRecipe(Section):
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
     )
+    shortcut: Literal["topology", "every_convolution"] = Field(
+        default="topology", description="every_convolution: a shortcut round each convolution but the first"
+    )
+    activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
+    thresholds: Literal["zero", "learned"] = Field(
+        default="zero", description="learned: each quantised layer first subtracts a learned number a channel"
+    )
+    standardise_weights: bool = Field(
+        default=False, description="the quantiser of weights sees filters of zero mean and unit variance"
+    )
     pad_value: int = Field(default=1, ge=0, le=1, description="value around the map that a quantised convolution reads")
     placement: Placement = Placement()
 
@@ -244,6 +254,16 @@ class Recipe(Section):
     data: Data
     network: NetworkRecipe
     training: Training = Training()
+
+    @model_validator(mode="after")
+    def _standardised_weights_have_no_bound(self) -> "Recipe":
+        """Clipping bounds the weights that the sign sees, and with them alpha; standardised ones have a fixed size."""
+        if self.network.standardise_weights and self.training.latent_weights.clip:
+            raise ValueError(
+                "'network.standardise_weights' makes the size of latent weights mean nothing, so they cannot be "
+                "clipped to [-1, 1] as well: set 'training.latent_weights.clip' to false"
+            )
+        return self
 
     def to_yaml(self) -> str:
         """The recipe with every default filled in."""
