@@ -215,6 +215,9 @@ class Training(Section):
     seed: int = Field(default=2, ge=0, lt=2**31)
     optimizer: Annotated[Sgd | Adam, Field(discriminator="kind")] = Sgd()
     schedule: Annotated[Constant | Step | Cosine, Field(discriminator="kind")] = Step()
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="what convolutions multiply in; sums and all else are float32"
+    )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on every trainable variable")
     gradient_clip_norm: Positive | None = Field(
         default=None, description="bound on the global norm of the gradient; null: none"

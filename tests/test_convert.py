@@ -40,7 +40,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def missing(*_: object) -> None:
+def missing(*_: object, **__: object) -> None:
     raise DataError("There are no images.")
 
 
@@ -154,7 +154,9 @@ def test_a_network_with_every_switch_packs_and_agrees(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", ["packed", "float32"])
 @pytest.mark.parametrize(
-    "switches", [SWITCHES[:1], SWITCHES[1:2], STANDARDISED, SWITCHES], ids=["thresholds", "rprelu", "standardised", "all"]
+    "switches",
+    [SWITCHES[:1], SWITCHES[1:2], STANDARDISED, SWITCHES],
+    ids=["thresholds", "rprelu", "standardised", "all"],
 )
 @pytest.mark.slow
 def test_switches_convert_and_agree(tmp_path: Path, switches: tuple[str, ...], file_format: Any) -> None:

@@ -45,8 +45,8 @@ class RPReLU(keras.layers.Layer):
       \frac{\partial f}{\partial \beta_c} = \min(x_c - \gamma_c, 0), \quad
       \frac{\partial f}{\partial \zeta_c} = 1$$
 
-    At x_c = gamma_c itself the gradient with respect to x_c is 0, as that of TensorFlow's ReLU. Shifts start at 0, slopes
-    at 0.25, as in PReLU (He et al. 2015, arXiv:1502.01852).
+    At x_c = gamma_c itself the gradient with respect to x_c is 0, as that of TensorFlow's ReLU. Shifts start at 0,
+    slopes at 0.25, as in PReLU (He et al. 2015, arXiv:1502.01852).
 
     Input and output shape: (batch, ..., channels), float32.
 
@@ -54,12 +54,13 @@ class RPReLU(keras.layers.Layer):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Adds gamma and zeta, shape (channels,), and beta, shape (1, ..., 1, channels) with an axis for each of a map's."""
+        """Adds gamma and zeta, shape (channels,), and beta, shape (1, 1, channels) for maps."""
         channels = (input_shape[-1],)
         self.gamma = self.add_weight(name="gamma", shape=channels, initializer="zeros")
         self.zeta = self.add_weight(name="zeta", shape=channels, initializer="zeros")
-        # The converter makes one PRELU of call(), word for word, only when the slope has the axes of a map; and a shift that has them
-        # becomes a bias of three axes in the convolution before, which the Larq Compute Engine 0.16 refuses to load.
+        # The converter makes one PRELU of the form in call() only when the slope has the axes of a map; and a shift
+        # that has them becomes a bias of three axes in the convolution before, which the Larq Compute Engine 0.16
+        # refuses to load.
         slopes = (*(1 for _ in input_shape[1:-1]), *channels)
         self.beta = self.add_weight(name="beta", shape=slopes, initializer=keras.initializers.Constant(0.25))
         super().build(input_shape)

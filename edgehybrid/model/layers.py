@@ -120,18 +120,18 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
 def standardised(kernel: Any) -> Any:
     r"""Each filter less its mean, divided by its standard deviation; shape (k, k, I, O), O filters of n = k²·I weights:
 
-    $$\hat W_i = rac{W_i - \mu}{\sigma}, \qquad \mu = rac{1}{n} \sum_j W_j, \qquad
-      \sigma^2 = rac{1}{n} \sum_j (W_j - \mu)^2 + \epsilon$$
+    $$\hat W_i = \frac{W_i - \mu}{\sigma}, \qquad \mu = \frac{1}{n} \sum_j W_j, \qquad
+      \sigma^2 = \frac{1}{n} \sum_j (W_j - \mu)^2 + \epsilon$$
 
     With g = ∂L/∂Ŵ, automatic differentiation gives a gradient without mean and, but for ε, at right angles to W:
 
-    $$rac{\partial L}{\partial W_i} = rac{1}{\sigma}
-      \left( g_i - rac{1}{n} \sum_j g_j - rac{\hat W_i}{n} \sum_j g_j \hat W_j ight)$$
+    $$\frac{\partial L}{\partial W_i} = \frac{1}{\sigma}
+      \left( g_i - \frac{1}{n} \sum_j g_j - \frac{\hat W_i}{n} \sum_j g_j \hat W_j \right)$$
 
     so that steps turn W and never shrink it. Filters multiplied by a positive number are standardised to the same.
 
-    Source: Qiao et al. 2019 (arXiv:1903.10520). ε only keeps a filter of equal weights finite: it is small against the
-    variance of the narrowest start, 1e-4.
+    Source: Qiao et al. 2019 (arXiv:1903.10520). ε only keeps a filter of equal weights finite: 1e-8 is small against
+    the least variance of first weights, 1e-4 in dense layers.
     """
     deviation = kernel - tf.reduce_mean(kernel, axis=[0, 1, 2])
     variance = tf.reduce_mean(tf.square(deviation), axis=[0, 1, 2])
