@@ -15,8 +15,9 @@ class LearnedThreshold(keras.layers.Layer):
     with the sum over batch and map, and the sign's own gradient, 1 for |x_c - t_c| ≤ 1, in ∂L/∂x_c. At
     x_c = t_c the sign is +1, as sign(0) everywhere here; the paper has -1. The thresholds start at 0.
 
-    The difference is a layer of its own so that the sign stays larq's: after a BatchNorm the converter makes both one
-    addition, or a part of the integer threshold of the convolution before.
+    The difference is a layer of its own so that the sign stays larq's, which the converter packs. Directly after a
+    quantised convolution and its BatchNorm it becomes part of that convolution's integer thresholds, and costs
+    nothing; after a pool or a sum of maps it is a subtraction.
 
     Input and output shape: (..., channels), float32.
 
