@@ -131,6 +131,16 @@ class NetworkRecipe(Section):
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
     )
+    shortcut: Literal["topology", "every_convolution"] = Field(
+        default="topology", description="every_convolution: a shortcut round each convolution but the first"
+    )
+    activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
+    thresholds: Literal["zero", "learned"] = Field(
+        default="zero", description="learned: each quantised layer first subtracts a learned number a channel"
+    )
+    standardise_weights: bool = Field(
+        default=False, description="the quantiser of weights sees filters of zero mean and unit variance"
+    )
     pad_value: int = Field(default=1, ge=0, le=1, description="value around the map that a quantised convolution reads")
     placement: Placement = Placement()
 
@@ -205,6 +215,9 @@ class Training(Section):
     seed: int = Field(default=2, ge=0, lt=2**31)
     optimizer: Annotated[Sgd | Adam, Field(discriminator="kind")] = Sgd()
     schedule: Annotated[Constant | Step | Cosine, Field(discriminator="kind")] = Step()
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="what convolutions multiply in; sums and all else are float32"
+    )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on every trainable variable")
     gradient_clip_norm: Positive | None = Field(
         default=None, description="bound on the global norm of the gradient; null: none"
@@ -244,6 +257,16 @@ class Recipe(Section):
     data: Data
     network: NetworkRecipe
     training: Training = Training()
+
+    @model_validator(mode="after")
+    def _standardised_weights_have_no_bound(self) -> "Recipe":
+        """Clipping bounds the weights that the sign sees, and with them alpha; standardised ones have a fixed size."""
+        if self.network.standardise_weights and self.training.latent_weights.clip:
+            raise ValueError(
+                "'network.standardise_weights' makes the size of latent weights mean nothing, so they cannot be "
+                "clipped to [-1, 1] as well: set 'training.latent_weights.clip' to false"
+            )
+        return self
 
     def to_yaml(self) -> str:
         """The recipe with every default filled in."""

@@ -139,6 +139,13 @@ def test_setting_a_field_to_its_value_changes_nothing(name: str) -> None:
         assert load_recipe(name, [f"{'.'.join(path)}={yaml}"]) == recipe, path
 
 
+def test_refuses_to_clip_weights_that_are_standardised() -> None:
+    with pytest.raises(RecipeError, match=r"set 'training\.latent_weights\.clip' to false"):
+        load_recipe("hybrid_res_a", ["network.standardise_weights=true"])
+    recipe = load_recipe("hybrid_res_a", ["network.standardise_weights=true", "training.latent_weights.clip=false"])
+    assert recipe.network.standardise_weights
+
+
 def test_is_frozen() -> None:
     recipe = load_recipe("hybrid_res_a")
     placement = recipe.network.placement

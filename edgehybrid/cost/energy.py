@@ -2,8 +2,8 @@
 
 The rules are those of Chakraborty et al. 2019 (arXiv:1902.00460), section 3.1.1 and Table 1. Where the text
 is open or contradicts itself, the rule is the one that its printed results (Tables 4 to 7) were computed
-with; the docstring of each rule says which table fixes it. Never counted: biases, BatchNorm, pooling,
-additions, padding.
+with; the docstring of each rule says which table fixes it. Never counted: biases, BatchNorm, learned
+thresholds, RPReLU, pooling, additions, padding.
 """
 
 from collections.abc import Iterator

@@ -15,6 +15,7 @@ from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf, versions
 from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
+from edgehybrid.model.precision import set_convolution_precision
 from edgehybrid.networks import Network, network_of
 from edgehybrid.recipe import Adam, Recipe, Training
 from edgehybrid.training.checkpoint import Record, read_record, restore_checkpoint, save_checkpoint
@@ -45,7 +46,7 @@ def train(recipe: Recipe, runs: Path, on_step: Progress, on_epoch: OnEpoch) -> t
 
     Raises:
         RecipeError, DataError: an impossible network, or no data; then no folder is made.
-        EdgehybridError: the loss is not a number.
+        EdgehybridError: the loss is not a number, or no bfloat16 on this machine.
     """
     splits, trainer = _prepare(recipe)
     run = create_run(runs, recipe)
@@ -74,6 +75,7 @@ def resume(run: RunFolder, on_step: Progress, on_epoch: OnEpoch) -> Epoch:
 
 def _prepare(recipe: Recipe) -> tuple[tuple[Split, Split], "_Trainer"]:
     network = network_of(recipe)
+    set_convolution_precision(recipe.training.precision)
     splits = load_split(recipe.data, "train"), load_split(recipe.data, "test")
     keras.utils.set_random_seed(recipe.training.seed)
     return splits, _Trainer(recipe, network)
