@@ -40,7 +40,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def missing(*_: object) -> None:
+def missing(*_: object, **__: object) -> None:
     raise DataError("There are no images.")
 
 
@@ -114,7 +114,7 @@ def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: 
 def test_without_test_images_it_compares_on_noise_and_says_so(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     old = (run.path / PACKED).read_bytes()
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     result = convert(run, "x86_64", "packed", images=5, overwrite=True)
     assert result["verified_on"] == "substitute"
     assert result["images"] == 5
@@ -142,7 +142,7 @@ def test_split_layers_convert_and_agree(tmp_path: Path, float_filter_input: str)
 
 @pytest.mark.slow
 def test_vgg_converts_and_agrees_without_its_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125"])
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
     # 19 layers; first and last in full precision.
