@@ -5,7 +5,6 @@ Nothing here loads TensorFlow unless a download is needed.
 
 import lzma
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.error import HTTPError
@@ -111,11 +110,7 @@ def _local(folder: Path, name: SplitName) -> Split:
             allowed="files train*-images.npy[.xz], train*-labels.npy[.xz], test-images.npy[.xz], test-labels.npy[.xz]",
             next_step="Correct data.path or the environment variable EDGEHYBRID_DATA.",
         )
-    # Unpacking takes seconds a file, and holds no lock: the files are read at once.
-    with ThreadPoolExecutor() as threads:
-        parts = list(
-            threads.map(lambda stem: Split(_read(folder, f"{stem}-images"), _read(folder, f"{stem}-labels")), stems)
-        )
+    parts = [Split(_read(folder, f"{stem}-images"), _read(folder, f"{stem}-labels")) for stem in stems]
     for stem, part in zip(stems, parts, strict=True):
         if (
             part.images.dtype != np.uint8
