@@ -114,7 +114,7 @@ def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: 
 def test_without_test_images_it_compares_on_noise_and_says_so(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     old = (run.path / PACKED).read_bytes()
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     result = convert(run, "x86_64", "packed", images=5, overwrite=True)
     assert result["verified_on"] == "substitute"
     assert result["images"] == 5
@@ -197,7 +197,7 @@ def test_a_threshold_after_batch_norm_becomes_part_of_the_convolution(
 
 @pytest.mark.slow
 def test_vgg_converts_and_agrees_without_its_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125"])
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
     # 19 layers; first and last in full precision.
