@@ -69,6 +69,15 @@ def test_names_a_file_among_the_class_folders(tree: Path) -> None:
     assert f"{tree / 'train/labels.csv'}: a file stands among the class folders" in refusal(tree)
 
 
+def test_names_a_folder_that_cannot_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    # Not by the folder's mode, which does not hold an administrator back.
+    monkeypatch.setattr("os.scandir", refuse)
+    assert f"{tree / 'train'}: the folder cannot be read: Permission denied" in refusal(tree)
+
+
 def test_names_a_class_of_one_half_only(tree: Path) -> None:
     (tree / "val/b").rename(tree / "val/a")
     text = refusal(tree)

@@ -88,6 +88,13 @@ def test_batches_have_their_size_and_types_and_the_last_one_the_rest(kind: tuple
         assert (images.dtype, labels.dtype) == (np.float32, np.int64)
 
 
+def test_tensorflow_knows_the_shape_of_images_before_it_sees_one(kind: tuple[Part, Data, Augmentation]) -> None:
+    part, data, augmentation = kind
+    images, labels = training_batches(part, ALL, data, augmentation, BATCH, 2, 1).dataset.element_spec
+    assert images.shape.as_list() == [None, data.image_side, data.image_side, data.channels]
+    assert labels.shape.as_list() == [None]
+
+
 def test_image_and_label_stay_together_and_are_normalised() -> None:
     for images, labels in batches(augmentation=PLAIN):
         # Another form of the same formula: a few roundings of 2^-24, on numbers up to (1 - 0.305) / 0.33 < 4.

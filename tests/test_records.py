@@ -92,6 +92,8 @@ def test_labels_are_read_once(prepared: Path, monkeypatch: pytest.MonkeyPatch) -
     # Of another number of images: not those of these records.
     np.save(kept, first[1:])
     np.testing.assert_array_equal(prepared_imagenet("train", 1000).labels, first)
+    kept.write_bytes(b"damaged")
+    np.testing.assert_array_equal(prepared_imagenet("train", 1000).labels, first)
 
 
 def test_names_the_image_that_cannot_be_decoded(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

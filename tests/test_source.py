@@ -80,7 +80,8 @@ def test_the_seed_of_training_does_not_move_the_split(data: Data) -> None:
     sources = open_source(data), open_source(data)
     for seed, source in enumerate(sources):
         list(source.training_batches(PLAIN, 64, seed, epoch=1))
-    np.testing.assert_array_equal(*(evaluated(source, "validation")[0] for source in sources))
+    (first, _), (second, _) = (evaluated(source, "validation") for source in sources)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_validation_and_test_images_have_nothing_in_common_but_their_form(data: Data) -> None:

@@ -60,20 +60,18 @@ def list_tree(folder: Path, name: SplitName, classes: int) -> ImageFiles:
 
 
 def _class_names(half: Path) -> list[str]:
-    with os.scandir(half) as entries:
-        found = list(entries)
+    found = _entries(half)
     for entry in found:
         if not entry.is_dir():
             raise DataError(
                 f"{entry.path}: a file stands among the class folders.", allowed=f"{half}/<class>/*.JPEG",
                 next_step="Move it into its class folder, or remove it.",
             )  # fmt: skip
-    return sorted(entry.name for entry in found)
+    return [entry.name for entry in found]
 
 
 def _image_paths(class_folder: Path) -> list[str]:
-    with os.scandir(class_folder) as entries:
-        paths = sorted(entry.path for entry in entries)
+    paths = [entry.path for entry in _entries(class_folder)]
     if not paths:
         raise DataError(f"{class_folder}: the class has no image.", next_step="Add its images, or remove the folder.")
     for path in paths:
@@ -83,3 +81,12 @@ def _image_paths(class_folder: Path) -> list[str]:
                 next_step="Remove it from the class folder.",
             )  # fmt: skip
     return paths
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted by name."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be read: {error.strerror}.") from error

@@ -24,6 +24,8 @@ from edgehybrid.recipe import Augmentation, Data, RandomResizedCrop
 Part = Split | ImageFiles | Records
 # One thread prepares small images some ten times faster than a processor trains on them.
 ARRAY_THREADS, BATCHES_AHEAD = 1, 2
+# Where tf.data works: a constant on a GPU would be copied back for every batch.
+HOST = "CPU:0"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Batches:
     Attributes:
         dataset: the tf.data.Dataset of (float32 (n, side, side, channels), int64 (n,)) behind it. Who iterates over
             that itself gets TensorFlow's error, which does not name the file.
-        places: for each batch, the places of its images in the part of the data set that they come from.
+        places: for each batch, the places of its images in ``part``, the half of the data set that they come from.
+        channels: of every image.
     """
 
     dataset: Any
@@ -48,11 +51,12 @@ class Batches:
         batches = iter(self.dataset)
         for places in self.places:
             try:
-                yield next(batches)
+                batch = next(batches)
             except tf.errors.OpError as error:
                 if (refusal := _broken_image(self.part, places, self.channels)) is None:
                     raise
                 raise refusal from error
+            yield batch
 
 
 def training_batches(
@@ -83,10 +87,9 @@ def training_batches(
     order = np.random.default_rng((seed, epoch)).permutation(chosen)
     steps = range(first_step, steps_of(len(order), batch_size, shard.workers))
     spans = [span(step, len(order), batch_size, shard) for step in steps]
-    with tf.device("CPU:0"):
-        read = _reader(part, data.channels)
-        labels, mean_and_std = tf.constant(part.labels), (tf.constant(data.mean), tf.constant(data.std))
-        all_places = tf.constant(order)
+    with tf.device(HOST):
+        read, labels = _reader(part, data.channels), tf.constant(part.labels)
+        all_places, mean, std = tf.constant(order), tf.constant(data.mean), tf.constant(data.std)
 
     def plan(step: Any, begin_and_end: Any) -> tuple[Any, Any]:
         """Places of the step's images, and their rows of random numbers."""
@@ -106,7 +109,7 @@ def training_batches(
         return tf.ensure_shape(image, [data.image_side, data.image_side, data.channels]), row, labels[place]
 
     def finish(images: Any, rows: Any, images_labels: Any) -> tuple[Any, Any]:
-        return _normalise(shifted_and_mirrored(images, rows, augmentation), *mean_and_std), images_labels
+        return _normalise(shifted_and_mirrored(images, rows, augmentation), mean, std), images_labels
 
     numbers = np.array(steps, np.int64), np.array(spans, np.int64).reshape(-1, 2)
     planned = tf.data.Dataset.from_tensor_slices(numbers).map(plan)
@@ -123,8 +126,8 @@ def training_batches(
 
 def encoded_batches(part: ImageFiles | Records, chosen: Indices, data: Data, batch_size: int) -> Batches:
     """The evaluation crops of the encoded images at ``chosen``, in that order: float32, 0 … 255, not normalised."""
-    read = _reader(part, data.channels)
-    labels = tf.constant(part.labels)
+    with tf.device(HOST):
+        read, labels = _reader(part, data.channels), tf.constant(part.labels)
 
     def prepare(place: Any) -> tuple[Any, Any]:
         return evaluation_crop(read(place), data.image_side), labels[place]
@@ -157,6 +160,8 @@ def _decoded(content: Any, channels: int) -> Any:
 
 def _broken_image(part: Part, places: NDArray[np.int64], channels: int) -> DataError | None:
     """The complaint about the first image among ``places`` that cannot be decoded: TensorFlow's does not name it."""
+    if isinstance(part, Split):
+        return None
     read = _reader(part, channels)
     for place in places:
         try:
@@ -172,10 +177,8 @@ def _broken_image(part: Part, places: NDArray[np.int64], channels: int) -> DataE
     return None
 
 
-def _name(part: Part, place: int) -> str:
-    if isinstance(part, Records):
-        return str(part.records[int(place)]["file_name"], "utf-8")
-    return part.paths[place] if isinstance(part, ImageFiles) else f"image {place}"
+def _name(part: ImageFiles | Records, place: int) -> str:
+    return part.paths[place] if isinstance(part, ImageFiles) else str(part.records[int(place)]["file_name"], "utf-8")
 
 
 def _normalise(images: Any, mean: Any, std: Any) -> Any:

@@ -71,8 +71,9 @@ def prepared_imagenet(name: SplitName, classes: int) -> Records:
 
 
 def _labels(records: Any, kept: Path) -> Labels:
-    """The labels of all records, from ``kept`` where they are there for each of them."""
-    if kept.is_file():
+    """The labels of all records, from the file ``kept`` if it holds one for each of them."""
+    # Absent, or damaged: the records know better.
+    with contextlib.suppress(OSError, EOFError, ValueError):
         labels = np.load(kept, allow_pickle=False)
         if labels.shape == (len(records),):
             return np.asarray(labels, np.int64)
