@@ -45,7 +45,7 @@ def test_trains_converts_and_evaluates_a_folder_of_images(tmp_path: Path, monkey
     write_tree(Path("images"), classes=10, train=20, val=6, distinct=True)
     Path("tree.yaml").write_text(RECIPE)
     trained = command(tmp_path, "train", "tree.yaml")
-    assert trained["epochs"] == 1
+    assert (trained["epochs"], trained["validation_images"]) == (1, 10)
     converted = command(tmp_path, "convert", "--target", "x86_64", "--images", "20")
     assert (converted["images"], converted["verified_on"]) == (20, "test")
     assert converted["packed_layers"] == 18

@@ -27,9 +27,9 @@ from edgehybrid.recipe import Augmentation, Data
 if TYPE_CHECKING:
     from edgehybrid.data.pipeline import Batches
 
-EvaluationPart = Literal["validation", "test"]
 EVALUATION_PIXELS = 2**20
 
+EvaluationPart = Literal["validation", "test"]
 Part = Split | ImageFiles | Records
 Load = Callable[[SplitName], Part]
 
