@@ -13,7 +13,8 @@ from converters.placement_check import check_placement
 from converters.targets import Format, default_format
 from converters.verify import verify
 from edgehybrid import __version__
-from edgehybrid.data.arrays import load_split, normalise
+from edgehybrid.data.arrays import normalise
+from edgehybrid.data.source import open_source
 from edgehybrid.errors import ConversionError, DataError
 from edgehybrid.flatbuffer import CensusRow, parse_model
 from edgehybrid.networks import Layer, network_of
@@ -50,7 +51,7 @@ def convert(
     operators = check_placement(network, model, parse_model(content, path.name), file_format)
     warnings = _warnings(network.layers, operators)
     seen, verified_on = _images(run.recipe.data, images, warnings)
-    agreement = verify(model, content, normalise(seen, run.recipe.data))
+    agreement = verify(model, content, seen)
     result = {
         "model": path.name,
         "model_sha256": hashlib.sha256(content).hexdigest(),
@@ -91,11 +92,12 @@ def _warnings(layers: tuple[Layer, ...], operators: dict[str, CensusRow]) -> lis
     ]
 
 
-def _images(data: Data, count: int, warnings: list[str]) -> tuple[NDArray[np.uint8], str]:
-    """The first ``count`` test images; noise where the data set is not at hand, with a warning."""
+def _images(data: Data, count: int, warnings: list[str]) -> tuple[NDArray[np.float32], str]:
+    """``count`` normalised test images; noise where the data set is not at hand, with a warning."""
     try:
-        return load_split(data, "test", download=False).images[:count], "test"
+        batches = open_source(data, download=False).evaluation_batches("test", count, limit=count)
+        return np.concatenate([images for images, _ in batches]), "test"
     except DataError as error:
         warnings.append(f"Compared on {count} images of noise, because the test images are not at hand: {error.what}")
         shape = (count, data.image_side, data.image_side, data.channels)
-        return np.random.default_rng(0).integers(0, 256, shape, np.uint8), "substitute"
+        return normalise(np.random.default_rng(0).integers(0, 256, shape, np.uint8), data), "substitute"

@@ -130,7 +130,7 @@ def train(recipe: str | None, overrides: tuple[str, ...], resumed: str | None, r
         "epochs": last["epoch"],
         "top1_percent": last["top1_percent"],
         "top1_selected_percent": None,
-        "validation_images": 0,
+        "validation_images": run.recipe.data.validation_images,
         "images_per_second": last["images_per_second"],
         "seed": run.recipe.training.seed,
     }

@@ -2,30 +2,27 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.data.arrays import Labels, load_split, normalise
-from edgehybrid.runtime.interpreter import load_interpreter
+from edgehybrid.data.arrays import Labels
+from edgehybrid.data.source import open_source
+from edgehybrid.recipe import Recipe
+from edgehybrid.runtime.interpreter import Floats, load_interpreter
 from edgehybrid.training.artefact import Artefact, evaluation_file
 from edgehybrid.training.run_folder import RunFolder, write_atomically
 
 
 def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> dict[str, Any]:
     """Runs all test images through the flatbuffer, and keeps the result beside it for benchmark rows."""
-    split = load_split(artefact.recipe.data, "test")
-    images = normalise(split.images, artefact.recipe.data)
     interpreter = load_interpreter(artefact.path, threads)
-    began = time.monotonic()
-    logits = interpreter.predict(images)
     result = {
         "model": str(artefact.path),
         "model_sha256": artefact.sha256,
-        **accuracies(logits, split.labels),
-        "images": len(images),
-        "images_per_second": round(len(images) / (time.monotonic() - began), 1),
+        **_measured(interpreter.predict, artefact.recipe),
         "runtime": interpreter.runtime,
         "isa": interpreter.isa,
         "threads": threads,
@@ -37,24 +34,31 @@ def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> dict[str, Any]:
 def evaluate_keras(run: RunFolder) -> dict[str, Any]:
     """Runs all test images through the Keras model of the run's newest checkpoint."""
     from edgehybrid.model.compat import versions
-    from edgehybrid.training.loop import EVALUATION_BATCH, trained_model
+    from edgehybrid.training.loop import trained_model
 
-    split = load_split(run.recipe.data, "test")
-    images = normalise(split.images, run.recipe.data)
     model, _ = trained_model(run)
-    began = time.monotonic()
-    logits = [
-        np.asarray(model.predict_on_batch(images[begin : begin + EVALUATION_BATCH]))
-        for begin in range(0, len(images), EVALUATION_BATCH)
-    ]
     return {
         "run": run.name,
-        **accuracies(np.concatenate(logits), split.labels),
-        "images": len(images),
-        "images_per_second": round(len(images) / (time.monotonic() - began), 1),
+        **_measured(lambda images: np.asarray(model.predict_on_batch(images)), run.recipe),
         "runtime": f"tensorflow {versions()['tensorflow']}",
         "isa": None,
         "threads": None,
+    }
+
+
+def _measured(predict: Callable[[Floats], Floats], recipe: Recipe) -> dict[str, Any]:
+    """Accuracies over the test images, their number, and images/s of ``predict`` alone, without reading images."""
+    logits, labels, seconds = [], [], 0.0
+    for images, its_labels in open_source(recipe.data).evaluation_batches("test"):
+        began = time.monotonic()
+        logits.append(predict(images))
+        seconds += time.monotonic() - began
+        labels.append(its_labels)
+    count = sum(map(len, labels))
+    return {
+        **accuracies(np.concatenate(logits), np.concatenate(labels)),
+        "images": count,
+        "images_per_second": round(count / seconds, 1),
     }
 
 

@@ -68,7 +68,13 @@ class Data(Section):
     model_config = ConfigDict(json_schema_extra={"required": ["dataset"]})
 
     dataset: Literal["digits", "cifar100", "imagenet2012"]
-    path: str | None = Field(default=None, description="folder of local arrays; null: EDGEHYBRID_DATA, then download")
+    path: str | None = Field(
+        default=None, description="folder of arrays or of images; null: EDGEHYBRID_DATA, then download"
+    )
+    classes: int = Field(ge=2, le=100_000, description="imagenet2012 only: class folders of the images")
+    validation_images: int = Field(
+        default=0, ge=0, description="held out of the training images, as many of each class"
+    )
     image_side: int = Field(ge=8, le=512, description="pixels; the default is the data set's own")
     mean: Means = Field(description="one number a colour channel, in units of the [0, 1] pixel")
     std: Deviations = Field(description="one number a colour channel, in units of the [0, 1] pixel")
@@ -79,7 +85,20 @@ class Data(Section):
         facts = DATASETS.get(str(values.get("dataset"))) if isinstance(values, dict) else None
         if facts is None:
             return values
-        return {"image_side": facts.image_side, "mean": facts.mean, "std": facts.std, **values}
+        known = {"classes": facts.classes, "image_side": facts.image_side, "mean": facts.mean, "std": facts.std}
+        return {**known, **values}
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_of_the_data_set(cls, classes: int, others: ValidationInfo) -> int:
+        # An invalid data set is missing here, and has its own complaint.
+        dataset = others.data.get("dataset", "imagenet2012")
+        if dataset != "imagenet2012" and classes != DATASETS[dataset].classes:
+            raise ValueError(
+                f"'data.classes' of {dataset} is {DATASETS[dataset].classes}, not {classes}; "
+                "only imagenet2012 can have another number of classes"
+            )
+        return classes
 
     @field_validator("mean", "std")
     @classmethod
@@ -97,11 +116,6 @@ class Data(Section):
     def channels(self) -> int:
         """Colour channels of an image."""
         return DATASETS[self.dataset].channels
-
-    @property
-    def classes(self) -> int:
-        """Number of classes; labels are 0 … classes-1."""
-        return DATASETS[self.dataset].classes
 
 
 class Placement(Section):
@@ -130,6 +144,16 @@ class NetworkRecipe(Section):
     width: float = Field(default=1.0, gt=0, le=64, description="factor on the filters of every convolution")
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
+    )
+    shortcut: Literal["topology", "every_convolution"] = Field(
+        default="topology", description="every_convolution: a shortcut round each convolution but the first"
+    )
+    activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
+    thresholds: Literal["zero", "learned"] = Field(
+        default="zero", description="learned: each quantised layer first subtracts a learned number a channel"
+    )
+    standardise_weights: bool = Field(
+        default=False, description="the quantiser of weights sees filters of zero mean and unit variance"
     )
     pad_value: int = Field(default=1, ge=0, le=1, description="value around the map that a quantised convolution reads")
     placement: Placement = Placement()
@@ -174,13 +198,30 @@ class Cosine(Section):
     kind: Literal["cosine"]
 
 
-class Augmentation(Section):
-    """Random changes of training images."""
+class PaddedCrop(Section):
+    """A zero border, then a random crop of the old size: the usual one for CIFAR."""
 
+    kind: Literal["padded"] = "padded"
     crop_padding_pixels: int = Field(
         default=4, ge=0, le=64, description="zero border, then a random crop of the old size"
     )
     horizontal_flip: bool = True
+
+
+class RandomResizedCrop(Section):
+    """A random part of the image, resized: the usual one for ImageNet (Szegedy et al. 2015, section 6)."""
+
+    kind: Literal["random_resized"]
+    least_area: float = Field(
+        default=0.08, gt=0, le=1, description="of the crop, as a share of the image's; the most is 1"
+    )
+    largest_aspect: float = Field(
+        default=4 / 3, ge=1, description="of width to height of the crop; the smallest is its inverse"
+    )
+    horizontal_flip: bool = True
+
+
+Augmentation = PaddedCrop | RandomResizedCrop
 
 
 class LatentWeights(Section):
@@ -194,7 +235,9 @@ class LatentWeights(Section):
 
 
 # The sections whose fields depend on their ``kind``, and the kind of one that names none.
-_DEFAULT_KINDS: Mapping[Path_, str] = {("training", "optimizer"): "sgd", ("training", "schedule"): "step"}
+_DEFAULT_KINDS: Mapping[Path_, str] = {
+    ("training", "optimizer"): "sgd", ("training", "schedule"): "step", ("training", "augmentation"): "padded",
+}  # fmt: skip
 
 
 class Training(Section):
@@ -205,11 +248,14 @@ class Training(Section):
     seed: int = Field(default=2, ge=0, lt=2**31)
     optimizer: Annotated[Sgd | Adam, Field(discriminator="kind")] = Sgd()
     schedule: Annotated[Constant | Step | Cosine, Field(discriminator="kind")] = Step()
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="what convolutions multiply in; sums and all else are float32"
+    )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on every trainable variable")
     gradient_clip_norm: Positive | None = Field(
         default=None, description="bound on the global norm of the gradient; null: none"
     )
-    augmentation: Augmentation = Augmentation()
+    augmentation: Annotated[Augmentation, Field(discriminator="kind")] = PaddedCrop()
     latent_weights: LatentWeights = LatentWeights()
 
     @model_validator(mode="before")
@@ -244,6 +290,16 @@ class Recipe(Section):
     data: Data
     network: NetworkRecipe
     training: Training = Training()
+
+    @model_validator(mode="after")
+    def _standardised_weights_have_no_bound(self) -> "Recipe":
+        """Clipping bounds the weights that the sign sees, and with them alpha; standardised ones have a fixed size."""
+        if self.network.standardise_weights and self.training.latent_weights.clip:
+            raise ValueError(
+                "'network.standardise_weights' makes the size of latent weights mean nothing, so they cannot be "
+                "clipped to [-1, 1] as well: set 'training.latent_weights.clip' to false"
+            )
+        return self
 
     def to_yaml(self) -> str:
         """The recipe with every default filled in."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, larq, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
@@ -50,6 +51,11 @@ def keras_layers(layer: Layer, model: Any) -> list[Any]:
 
 
 def test_one_training_step_of_every_recipe_has_a_finite_loss_and_finite_gradients(built: Built) -> None:
+    assert_trains(built)
+
+
+def assert_trains(built: Built) -> None:
+    """One step on random images: finite loss and gradients, and every variable moves."""
     network, model = built
     side, classes = network.image_side, network.classes
     images = tf.random.stateless_normal((8, side, side, network.image_channels), (SEED, 0))
@@ -114,6 +120,85 @@ def test_quantisers_have_the_bits_of_the_placement() -> None:
             assert (made.kernel_quantizer.precision, made.input_quantizer.precision) == (2, 3)
 
 
+SWITCHES = (
+    "network.thresholds=learned", "network.activation=rprelu", "network.standardise_weights=true",
+    "training.latent_weights.clip=false", "network.shortcut=every_convolution",
+)  # fmt: skip
+
+
+def switched(name: str) -> Built:
+    """A shipped recipe with every switch on, small."""
+    sizes = ["data.image_side=32", "network.width=0.125"] if "vgg" in name else ["data.image_side=16"]
+    keras.utils.set_random_seed(SEED)
+    network = network_of(load_recipe(name, [*sizes, *SWITCHES]))
+    return Built(network, build_model(network))
+
+
+def layers_of(kind: Any, model: Any) -> list[Any]:
+    return [made for made in model.layers if isinstance(made, kind)]
+
+
+@pytest.mark.parametrize("name", ["hybrid_res_a", "hybrid_res_c", "xnor_vgg", "float_res"])
+def test_one_training_step_with_every_switch_moves_every_variable(name: str) -> None:
+    assert_trains(switched(name))
+
+
+@pytest.mark.parametrize("name", ["hybrid_res_a", "hybrid_res_c", "xnor_vgg"])
+def test_every_quantised_layer_has_a_threshold_for_each_channel_it_reads(name: str) -> None:
+    network, model = switched(name)
+    found = {made.name: made.threshold.shape[0] for made in layers_of(LearnedThreshold, model)}
+    assert found == {f"{layer.name}_threshold": layer.in_channels for layer in network if not layer.is_float}
+
+
+def test_every_relu_of_the_graph_is_an_rprelu() -> None:
+    network, model = switched("hybrid_res_a")
+    assert [made.name for made in layers_of(RPReLU, model)] == [n.name for n in network.graph if n.op == "rprelu"]
+    # After conv1, and two in each of nine blocks.
+    assert (len(layers_of(RPReLU, model)), layers_of(keras.layers.ReLU, model)) == (1 + 2 * 9, [])
+
+
+@pytest.mark.parametrize("name", ["hybrid_res_a", "hybrid_res_c", "xnor_vgg"])
+def test_every_quantised_layer_is_standardised_when_asked(name: str) -> None:
+    assert {made.standardise for made in layers_of(ScaledQuantConv2D, switched(name).model)} == {True}
+    assert {made.standardise for made in layers_of(ScaledQuantConv2D, resnet().model)} == {False}
+
+
+@pytest.mark.parametrize("name", ["hybrid_res_a", "xnor_vgg"])
+def test_switches_add_only_thresholds_and_three_numbers_a_channel(name: str) -> None:
+    network, model = switched(name)
+    extra = layers_of((keras.layers.BatchNormalization, LearnedThreshold, RPReLU), model)
+    assert model.count_params() == network.weights + sum(made.count_params() for made in extra)
+    assert all(made.count_params() == 3 * made.input_shape[-1] for made in layers_of(RPReLU, model))
+
+
+def test_larqs_summary_lists_thresholds_and_rprelus(capsys: pytest.CaptureFixture[str]) -> None:
+    network, model = switched("hybrid_res_a")
+    larq.models.summary(model)
+    rows = {words[0]: words for line in capsys.readouterr().out.splitlines() if (words := line.strip("| ").split())}
+    layer = network.layer("stage2_block1_conv1")
+    assert (rows[layer.name][1], rows[layer.name][6]) == ("1", str(layer.weights))
+    assert {"stage2_block1_conv1_threshold", "stage2_block1_branch_rprelu"} <= set(rows)
+
+
+@pytest.mark.parametrize("float_filter_input", ["real", "sign"])
+def test_real_filters_of_a_split_layer_read_the_map_without_its_threshold(float_filter_input: str) -> None:
+    recipe = load_recipe(
+        "hybrid_res_c", ["data.image_side=8", f"network.placement.float_filter_input={float_filter_input}", *SWITCHES]
+    )
+    network = network_of(recipe)
+    model = build_model(network)
+    layer = next(layer for layer in network if layer.is_split)
+    threshold = model.get_layer(f"{layer.name}_threshold")
+    threshold.set_weights([np.full(layer.in_channels, 0.5, np.float32)])
+    made_float, made_quantised = keras_layers(layer, model)
+    probe = keras.Model(model.input, [threshold.input, made_float.input, made_quantised.input])
+    x, real, shifted = (a.numpy() for a in probe(tf.random.stateless_normal((2, 8, 8, 3), (SEED, 1))))
+    # The same operations on the same numbers: no tolerance.
+    np.testing.assert_array_equal(shifted, x - np.float32(0.5), err_msg=f"seed {SEED}")
+    expected = x if float_filter_input == "real" else np.where(shifted >= 0, 1, -1)
+    np.testing.assert_array_equal(real, expected, err_msg=f"seed {SEED}")
+
+
 def split_input_and_output(float_filter_input: str) -> tuple[Any, Any, Layer, Any, Any]:
     """What goes into and out of the first split convolution, for a random image."""
     network, model = resnet(float_fraction=0.25, float_filter_input=float_filter_input)
@@ -139,12 +224,13 @@ def test_full_precision_filters_that_read_the_real_map_differ_from_those_that_re
     assert (made_float(x).numpy() != made_float(tf.sign(x)).numpy()).any()
 
 
+@pytest.mark.parametrize("switches", [(), SWITCHES], ids=["plain", "switches"])
 @pytest.mark.parametrize("name", ["hybrid_res_c", "digits"])
-def test_the_full_precision_twin_has_no_quantiser(name: str) -> None:
-    recipe = load_recipe(name, ["data.image_side=8"])
+def test_the_full_precision_twin_has_no_quantiser(name: str, switches: tuple[str, ...]) -> None:
+    recipe = load_recipe(name, ["data.image_side=8", *switches])
     twin = build_model(network_of(float_twin(recipe)))
     of_larq = [made.name for made in twin.layers if isinstance(made, larq.layers.QuantConv2D)]
-    activations = [made.name for made in twin.layers if isinstance(made, keras.layers.Activation)]
+    activations = [made.name for made in twin.layers if isinstance(made, keras.layers.Activation | LearnedThreshold)]
     assert (of_larq, activations) == ([], [])
 
 

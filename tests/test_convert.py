@@ -40,7 +40,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def missing(*_: object) -> None:
+def missing(*_: object, **__: object) -> None:
     raise DataError("There are no images.")
 
 
@@ -114,7 +114,7 @@ def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: 
 def test_without_test_images_it_compares_on_noise_and_says_so(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     old = (run.path / PACKED).read_bytes()
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     result = convert(run, "x86_64", "packed", images=5, overwrite=True)
     assert result["verified_on"] == "substitute"
     assert result["images"] == 5
@@ -140,9 +140,64 @@ def test_split_layers_convert_and_agree(tmp_path: Path, float_filter_input: str)
     assert (result["packed_layers"], result["float_layers"]) == (18, 18 + 4)
 
 
+STANDARDISED = ("network.standardise_weights=true", "training.latent_weights.clip=false")
+SWITCHES = ("network.thresholds=learned", "network.activation=rprelu", *STANDARDISED)
+
+
+def test_a_network_with_every_switch_packs_and_agrees(tmp_path: Path) -> None:
+    result = convert(random_run(tmp_path, tiny_recipe(*SWITCHES)), "x86_64", "packed", images=20)
+    assert (result["packed_layers"], result["float_layers"]) == (18, 4)
+    # One PRELU for each of the 19 RPReLUs: after conv1, and two a block.
+    operators = [op.name for op in read_model(tmp_path / result["run"] / result["model"]).ops]
+    assert operators.count("PRELU") == 1 + 2 * 9
+
+
+@pytest.mark.parametrize("file_format", ["packed", "float32"])
+@pytest.mark.parametrize(
+    "switches",
+    [SWITCHES[:1], SWITCHES[1:2], STANDARDISED, SWITCHES],
+    ids=["thresholds", "rprelu", "standardised", "all"],
+)
+@pytest.mark.slow
+def test_switches_convert_and_agree(tmp_path: Path, switches: tuple[str, ...], file_format: Any) -> None:
+    result = convert(random_run(tmp_path, tiny_recipe(*switches)), "x86_64", file_format, images=20)
+    assert result["packed_layers"] == (18 if file_format == "packed" else 0)
+
+
+@pytest.mark.slow
+def test_thresholds_of_split_layers_convert_and_agree(tmp_path: Path) -> None:
+    recipe = tiny_recipe("network.placement.float_fraction=0.25", *SWITCHES)
+    result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
+    assert (result["packed_layers"], result["float_layers"]) == (18, 18 + 4)
+
+
+@pytest.mark.parametrize("file_format", ["packed", "float32"])
+@pytest.mark.slow
+def test_vgg_with_every_switch_converts_and_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: Any
+) -> None:
+    monkeypatch.setattr(pipeline, "load_split", missing)
+    recipe = load_recipe("xnor_vgg", ["network.width=0.03125", "network.shortcut=every_convolution", *SWITCHES])
+    result = convert(random_run(tmp_path, recipe), "x86_64", file_format, images=20)
+    # 19 layers and three shortcuts; first and last in full precision.
+    assert result["packed_layers"] == (20 if file_format == "packed" else 0)
+
+
+@pytest.mark.slow
+def test_a_threshold_after_batch_norm_becomes_part_of_the_convolution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "load_split", missing)
+    run = random_run(tmp_path, load_recipe("xnor_vgg", ["network.width=0.03125", "network.thresholds=learned"]))
+    result = convert(run, "x86_64", images=20)
+    names = [op.name for op in read_model(run.path / result["model"]).ops]
+    # Subtracted and quantised apart: the maps after the five pools. conv1's map, in full precision, is quantised apart.
+    assert (names.count("LceQuantize"), names.count("SUB")) == (5 + 1, 5)
+
+
 @pytest.mark.slow
 def test_vgg_converts_and_agrees_without_its_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125"])
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
     # 19 layers; first and last in full precision.

@@ -179,6 +179,13 @@ def test_hybrid_res_b_with_a_full_precision_stage_3_shortcut_rounds_to_the_same_
     assert [f"{ratio:.4f}" for ratio in ratios] == ["2.6025", "1.2929"]
 
 
+@pytest.mark.parametrize("name", ["hybrid_res_a", "hybrid_vgg_a"])
+def test_thresholds_slopes_and_standardised_weights_cost_nothing(name: str) -> None:
+    switches = ("network.thresholds=learned", "network.activation=rprelu", "network.standardise_weights=true")
+    changed = cost_of(load_recipe(name, [*switches, "training.latent_weights.clip=false"]))
+    assert changed.as_dict() == cost(name).as_dict()
+
+
 # The references.
 
 

@@ -7,7 +7,14 @@ import numpy.typing as npt
 import pytest
 
 from edgehybrid.model.compat import tf
-from edgehybrid.model.layers import ScaledQuantConv2D, centred, pointwise_convolution, xnor_net_gradient_scale
+from edgehybrid.model.layers import (
+    STANDARDISATION_EPSILON,
+    ScaledQuantConv2D,
+    centred,
+    pointwise_convolution,
+    standardised,
+    xnor_net_gradient_scale,
+)
 from edgehybrid.model.quantizers import quantizer
 
 Floats = npt.NDArray[Any]
@@ -64,11 +71,11 @@ def normal(*shape: int, seed: int = SEED) -> Floats:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def layer_of(kernel: Floats, stride: int, pad_value: int, bits: int = 1) -> Any:
+def layer_of(kernel: Floats, stride: int, pad_value: int, bits: int = 1, standardise: bool = False) -> Any:
     """ScaledQuantConv2D with these latent weights."""
     layer = ScaledQuantConv2D(
         kernel.shape[3], kernel.shape[0], stride, padding="same", pad_values=float(pad_value), use_bias=False,
-        input_quantizer=quantizer(bits), kernel_quantizer=quantizer(bits),
+        input_quantizer=quantizer(bits), kernel_quantizer=quantizer(bits), standardise=standardise,
     )  # fmt: skip
     layer.build((None, None, None, kernel.shape[2]))
     layer.set_weights([kernel])
@@ -191,3 +198,92 @@ def test_the_gradient_scale_is_the_filter_size_less_the_share_of_centring() -> N
     # (1 - 1/4) · 3 · 3 · 4, whatever the number of filters.
     assert xnor_net_gradient_scale((3, 3, 4, 7)) == 27
     assert xnor_net_gradient_scale((1, 1, 64, 7)) == 63
+
+
+# Standardised weights.
+
+
+def standardised_reference(kernel: Floats) -> tuple[Floats, Floats]:
+    """Filter by filter in float64: the standardised kernel, and each filter's deviation."""
+    found, sigma = np.zeros(kernel.shape), np.zeros(kernel.shape[3])
+    for filter_ in range(kernel.shape[3]):
+        weights = kernel[..., filter_].astype(float)
+        sigma[filter_] = (((weights - weights.mean()) ** 2).mean() + STANDARDISATION_EPSILON) ** 0.5
+        found[..., filter_] = (weights - weights.mean()) / sigma[filter_]
+    return found, sigma
+
+
+def through_standardising(kernel: Floats, gradient: Floats) -> Floats:
+    """The gradient with respect to the kernel, from that with respect to the standardised kernel."""
+    w_hat, sigma = standardised_reference(kernel)
+    mean = gradient.mean(axis=(0, 1, 2))
+    along = (gradient * w_hat).mean(axis=(0, 1, 2))
+    result: Floats = (gradient - mean - w_hat * along) / sigma
+    return result
+
+
+def off_centre(seed: int = SEED + 1) -> Floats:
+    """A kernel whose filters have means near 0.3 and deviations near 0.2, so that standardising changes signs."""
+    return 0.2 * normal(3, 3, 3, 4, seed=seed) + np.float32(0.3)
+
+
+def test_standardised_filters_have_mean_0_and_variance_1() -> None:
+    found = standardised(tf.constant(off_centre())).numpy().astype(float)
+    # Sums of 27 float32 numbers of order 1; epsilon is 1e-8 of a variance of 0.04.
+    np.testing.assert_allclose(found.mean(axis=(0, 1, 2)), np.zeros(4), rtol=0, atol=1e-6, err_msg=MESSAGE)
+    np.testing.assert_allclose(found.var(axis=(0, 1, 2)), np.ones(4), rtol=0, atol=3e-6, err_msg=MESSAGE)
+
+
+def test_standardising_follows_its_formula_and_gradient() -> None:
+    kernel, upstream = off_centre(), normal(3, 3, 3, 4, seed=SEED + 2)
+    variable = tf.constant(kernel)
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        y = standardised(variable)
+    gradient = tape.gradient(y, variable, output_gradients=tf.constant(upstream))
+    np.testing.assert_allclose(y, standardised_reference(kernel)[0], RTOL, ATOL, err_msg=MESSAGE)
+    # Divided by deviations near 0.2, errors are five times as large.
+    np.testing.assert_allclose(gradient, through_standardising(kernel, upstream), RTOL, 5 * ATOL, err_msg=MESSAGE)
+
+
+def test_the_size_of_latent_weights_does_not_matter_when_standardised() -> None:
+    x, kernel = normal(2, 5, 5, 3), off_centre()
+    small, large = (layer_of(size * kernel, 1, 1, standardise=True)(tf.constant(x)) for size in (1, 8))
+    # epsilon is 2.5e-7 of the variance at size 1.
+    np.testing.assert_allclose(small, large, RTOL, ATOL, err_msg=MESSAGE)
+
+
+def test_a_filter_of_equal_weights_is_standardised_to_0() -> None:
+    np.testing.assert_array_equal(standardised(tf.fill([3, 3, 2, 1], 0.5)), np.zeros((3, 3, 2, 1)))
+
+
+@pytest.mark.parametrize("kernel_side", [1, 3])
+def test_sign_and_alpha_see_standardised_weights(kernel_side: int) -> None:
+    x, kernel = normal(2, 5, 5, 3), off_centre()[:kernel_side, :kernel_side]
+    w_hat, _ = standardised_reference(kernel)
+    assert (sign(w_hat) != sign(kernel)).any()
+    expected = convolution(sign(x), sign(w_hat), 1, 1) * np.abs(w_hat).mean(axis=(0, 1, 2))
+    y = layer_of(kernel, 1, 1, standardise=True)(tf.constant(x))
+    np.testing.assert_allclose(y, expected, RTOL, ATOL, err_msg=MESSAGE)
+
+
+def test_the_kernel_gradient_is_that_of_xnor_net_carried_through_standardising() -> None:
+    x, kernel, upstream = normal(2, 5, 5, 3), off_centre(), normal(2, 5, 5, 4, seed=SEED + 2)
+    layer = layer_of(kernel, 1, 1, standardise=True)
+    with tf.GradientTape() as tape:
+        y = layer(tf.constant(x))
+    gradient = tape.gradient(y, layer.trainable_variables[0], output_gradients=tf.constant(upstream))
+
+    w_hat, _ = standardised_reference(kernel)
+    g = kernel_gradient(sign(x), upstream, 3, 1, 1)
+    alpha, n = np.abs(w_hat).mean(axis=(0, 1, 2)), 9 * 3
+    of_w_hat = alpha * (np.abs(w_hat) <= 1) * g + sign(w_hat) / n * (g * sign(w_hat)).sum(axis=(0, 1, 2))
+    # Divided by deviations near 0.2, errors are five times as large.
+    np.testing.assert_allclose(gradient, through_standardising(kernel, of_w_hat), RTOL, 5 * ATOL, err_msg=MESSAGE)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_the_configuration_makes_the_same_layer_again(standardise: bool) -> None:
+    config = layer_of(off_centre(), 1, 1, standardise=standardise).get_config()
+    again = ScaledQuantConv2D.from_config(config)
+    assert (again.standardise, again.get_config()) == (standardise, config)

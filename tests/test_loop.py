@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgehybrid.data.arrays import Split, load_split
+from edgehybrid.data.source import Source
 from edgehybrid.errors import DataError, EdgehybridError, RunError
 from edgehybrid.recipe import Data, Recipe, load_recipe
 from edgehybrid.training import loop
@@ -24,9 +25,12 @@ def recipe_of(*overrides: str) -> Recipe:
     return load_recipe("digits", [*SMALL, *overrides])
 
 
-def few_images(data: Data, name: Any) -> Split:
-    count = TRAIN_IMAGES if name == "train" else TEST_IMAGES
-    return Split(*(array[:count] for array in load_split(data, name)))
+def few_images(data: Data) -> Source:
+    def load(name: Any) -> Split:
+        count = TRAIN_IMAGES if name == "train" else TEST_IMAGES
+        return Split(*(array[:count] for array in load_split(data, name)))
+
+    return Source(data, load)
 
 
 class Stopped(Exception):  # noqa: N818 - stands for a user's interruption, not for an error
@@ -53,7 +57,7 @@ class Trained(NamedTuple):
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """One recipe of 2 epochs trained twice: in one go, and stopped after epoch 1, then resumed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "load_split", few_images)
+        patch.setattr(loop, "open_source", few_images)
         recipe, steps = recipe_of("training.epochs=2"), []
 
         def on_step(epoch: int, step: int, of: int, images_per_second: float) -> None:
@@ -120,10 +124,10 @@ def test_the_environment_is_written(trained: Trained) -> None:
 
 def test_the_trained_model_has_the_accuracy_of_the_last_line(trained: Trained) -> None:
     model, record = loop.trained_model(trained.whole)
-    test = few_images(trained.whole.recipe.data, "test")
-    images = loop.normalise(test.images, trained.whole.recipe.data)
     assert record.epoch == 2
-    assert 100 * loop.accuracy(model, images, test) == trained.whole.epochs()[-1]["top1_percent"]
+    assert (
+        100 * loop.accuracy(model, few_images(trained.whole.recipe.data)) == trained.whole.epochs()[-1]["top1_percent"]
+    )
 
 
 def test_two_runs_of_one_seed_have_equal_losses(trained: Trained) -> None:
@@ -147,7 +151,7 @@ def test_refuses_to_resume_a_finished_run(trained: Trained) -> None:
 
 
 def test_a_loss_that_is_not_a_number_names_epoch_and_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "load_split", few_images)
+    monkeypatch.setattr(loop, "open_source", few_images)
     recipe = recipe_of(
         "training.optimizer.kind=sgd", "training.optimizer.learning_rate=1e30", "training.schedule.kind=constant"
     )
@@ -171,5 +175,14 @@ def test_accuracy_counts_over_several_batches(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(loop, "EVALUATION_BATCH", 3)
     logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
-    split = Split(np.zeros((7, 1, 1, 1), np.uint8), np.array([0, 1, 2, 3, 0, 0, 0]))
-    assert loop.accuracy(Identity(), logits, split) == 5 / 7
+    labels = np.array([0, 1, 2, 3, 0, 0, 0])
+
+    class Logits:
+        test_images = 7
+
+        def evaluation_batches(self, part: str, batch_size: int) -> Any:
+            assert part == "test"
+            for begin in range(0, 7, batch_size):
+                yield logits[begin : begin + batch_size], labels[begin : begin + batch_size]
+
+    assert loop.accuracy(Identity(), Logits()) == 5 / 7  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Tests of edgehybrid/networks/__init__.py and network.py: laws that hold for every network."""
 
+import re
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -13,6 +14,11 @@ NAMES = recipe_names()
 NETWORKS = {name: network_of(load_recipe(name)) for name in NAMES} | {
     f"{name} at 45×45": build_network(name, load_recipe(name).network, 45, 1, 2)
     for name in ("hybrid_res_a", "hybrid_res_c", "hybrid_vgg_a", "hybrid_vgg_b")
+}
+NETWORKS |= {
+    f"{name} with {override}": network_of(load_recipe(name, [f"network.{override}"]))
+    for name in ("hybrid_res_a", "xnor_vgg", "float_vgg")
+    for override in ("shortcut=every_convolution", "activation=rprelu", "thresholds=learned")
 }
 
 
@@ -82,7 +88,7 @@ def test_no_relu_stands_before_a_quantiser(network: Network) -> None:
     ops = {node.name: node.op for node in network.graph}
     for node in network.graph:
         if node.op == "layer" and not network.layer(node.name).is_float:
-            assert ops[node.inputs[0]] != "relu", node.name
+            assert ops[node.inputs[0]] not in ("relu", "rprelu"), node.name
 
 
 # Counts.
@@ -161,6 +167,50 @@ def test_refuses_a_width_without_a_filter(architecture: str, filters: int) -> No
 def test_refuses_residual_connections_for_resnet20() -> None:
     with pytest.raises(RecipeError, match="ResNet-20 has its own"):
         network_of(load_recipe("hybrid_res_a", ["network.residual=true"]))
+
+
+# Switches.
+
+
+@pytest.mark.parametrize("name", ["xnor_res", "hybrid_res_a", "float_res"])
+def test_resnet20_has_a_shortcut_round_every_convolution_already(name: str) -> None:
+    asked = network_of(load_recipe(name, ["network.shortcut=every_convolution"]))
+    assert asked == network_of(load_recipe(name))
+
+
+def test_refuses_residual_pairs_with_a_shortcut_round_every_convolution() -> None:
+    with pytest.raises(RecipeError, match="round every two convolutions") as refused:
+        network_of(load_recipe("hybrid_vgg_a", ["network.shortcut=every_convolution"]))
+    assert refused.value.received == "residual: true, shortcut: every_convolution"
+
+
+@pytest.mark.parametrize("name", ["hybrid_res_a", "hybrid_vgg_a", "float_vgg"])
+def test_rprelu_stands_where_a_relu_would(name: str) -> None:
+    plain = [(node.op, node.inputs) for node in network_of(load_recipe(name)).graph]
+    changed = [(node.op, node.inputs) for node in network_of(load_recipe(name, ["network.activation=rprelu"])).graph]
+    assert any(op == "relu" for op, _ in plain)
+    renamed = [
+        ("rprelu" if op == "relu" else op, tuple(re.sub("_relu$", "_rprelu", source) for source in inputs))
+        for op, inputs in plain
+    ]
+    assert changed == renamed
+
+
+def test_switches_of_quantised_layers_change_neither_layers_nor_graph() -> None:
+    overrides = ["thresholds=learned", "standardise_weights=true"]
+    settings = [f"network.{override}" for override in overrides] + ["training.latent_weights.clip=false"]
+    plain, changed = network_of(load_recipe("xnor_res")), network_of(load_recipe("xnor_res", settings))
+    assert (changed.layers, changed.graph) == (plain.layers, plain.graph)
+    assert (plain.learned_thresholds, plain.standardised_weights) == (False, False)
+    assert (changed.learned_thresholds, changed.standardised_weights) == (True, True)
+
+
+def test_refuses_to_standardise_filters_of_one_weight() -> None:
+    # One filter in stage 1: the quantised 1×1 shortcut of stage 2 reads one channel.
+    settings = ["network.width=0.0625", "network.standardise_weights=true", "training.latent_weights.clip=false"]
+    with pytest.raises(RecipeError, match="'stage2_block1_shortcut' has filters of one weight"):
+        network_of(load_recipe("xnor_res", settings))
+    assert network_of(load_recipe("hybrid_res_a", settings)).standardised_weights
 
 
 # The full-precision twin.

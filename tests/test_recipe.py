@@ -126,6 +126,33 @@ def test_another_kind_takes_its_own_defaults() -> None:
     }  # fmt: skip
 
 
+def test_an_augmentation_without_kind_is_padded(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, GOOD + "training: {augmentation: {crop_padding_pixels: 2}}\n"))
+    assert recipe.training.augmentation.model_dump() == {
+        "kind": "padded", "crop_padding_pixels": 2, "horizontal_flip": True,
+    }  # fmt: skip
+
+
+def test_another_augmentation_takes_its_own_defaults() -> None:
+    # The recipe sets the padding, which belongs to the other kind.
+    training = load_recipe("digits", ["training.augmentation.kind=random_resized"]).training
+    assert training.augmentation.model_dump() == {
+        "kind": "random_resized", "least_area": 0.08, "largest_aspect": 4 / 3, "horizontal_flip": True,
+    }  # fmt: skip
+
+
+def test_imagenet_may_have_another_number_of_classes() -> None:
+    recipe = load_recipe("imagenet/xnor_vgg", ["data.classes=10"])
+    assert network_of(recipe).layers[-1].out_channels == 10
+
+
+@pytest.mark.parametrize("name", ["digits", "hybrid_res_a"])
+def test_other_data_sets_have_their_own_number_of_classes(name: str) -> None:
+    classes = load_recipe(name).data.classes
+    with pytest.raises(RecipeError, match=rf"'data.classes' of \w+ is {classes}, not 12"):
+        load_recipe(name, ["data.classes=12"])
+
+
 def test_the_later_of_two_overrides_holds() -> None:
     recipe = load_recipe("hybrid_res_a", ["training.epochs=3", "training.seed=5", "training.epochs=4"])
     assert (recipe.training.epochs, recipe.training.seed) == (4, 5)
@@ -137,6 +164,13 @@ def test_setting_a_field_to_its_value_changes_nothing(name: str) -> None:
     for path, value in leaves(recipe.model_dump(mode="json")):
         yaml = dump_yaml({"key": value}).removeprefix("key:")
         assert load_recipe(name, [f"{'.'.join(path)}={yaml}"]) == recipe, path
+
+
+def test_refuses_to_clip_weights_that_are_standardised() -> None:
+    with pytest.raises(RecipeError, match=r"set 'training\.latent_weights\.clip' to false"):
+        load_recipe("hybrid_res_a", ["network.standardise_weights=true"])
+    recipe = load_recipe("hybrid_res_a", ["network.standardise_weights=true", "training.latent_weights.clip=false"])
+    assert recipe.network.standardise_weights
 
 
 def test_is_frozen() -> None:

@@ -83,11 +83,13 @@ def test_plain_vgg_is_no_twin_of_the_residual_one() -> None:
     assert compare_with_twins(entries) == ()
 
 
-def test_the_place_of_the_images_and_the_padding_do_not_part_twins() -> None:
+def test_the_place_of_the_images_and_what_only_quantised_layers_have_do_not_part_twins() -> None:
     moved = float_twin(HYBRID).model_copy(
         update={
             "data": TWIN.data.model_copy(update={"path": "elsewhere"}),
-            "network": TWIN.network.model_copy(update={"pad_value": 0}),
+            "network": TWIN.network.model_copy(
+                update={"pad_value": 0, "thresholds": "learned", "standardise_weights": True}
+            ),
         }
     )
     assert len(compare_with_twins(pair({}, {}, twin_recipe=moved))) == 1

@@ -1,10 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tiny_runs import random_model, tiny_recipe
 
-from converters.verify import threshold_distance, verify
+from converters.export import export
+from converters.verify import Agreement, threshold_distance, verify
 from edgehybrid.errors import ConversionError
+from edgehybrid.model.activations import LearnedThreshold
+from edgehybrid.model.compat import keras
+from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.model.quantizers import quantizer
 from edgehybrid.training.run_folder import RunFolder
 
 SEED = 7
@@ -56,3 +63,38 @@ def test_refuses_a_flatbuffer_that_pads_differently(packed: bytes) -> None:
 def test_refuses_not_a_number(packed: bytes) -> None:
     with pytest.raises(ConversionError):
         verify(random_model(tiny_recipe()), packed, np.full((2, 8, 8, 1), np.nan, np.float32))
+
+
+# Learned thresholds.
+
+
+def sign_model(threshold: float) -> Any:
+    """Two filters of one positive weight read the sign of a 2×2 map less a threshold; logits are their means."""
+    image = keras.Input((2, 2, 1))
+    convolution = ScaledQuantConv2D(
+        2, 1, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1), use_bias=False, padding="same"
+    )
+    layer = LearnedThreshold()
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(convolution(layer(image))))
+    layer.set_weights([np.array([threshold])])
+    convolution.set_weights([np.array([1, 0.5]).reshape(1, 1, 1, 2)])
+    return model
+
+
+def verify_pixel(value: float, keras_threshold: float, converted_threshold: float) -> Agreement:
+    """One pixel of that value; the others are far above every threshold."""
+    content = export(sign_model(converted_threshold), "float32", "x86_64")
+    image = np.array([value, 5, 5, 5], np.float32).reshape(1, 2, 2, 1)
+    return verify(sign_model(keras_threshold), content, image)
+
+
+def test_a_flip_at_the_learned_threshold_is_excused() -> None:
+    # 4e-6 above the threshold of Keras, 6e-6 below that of the flatbuffer. One pixel of four changes from 1 to -1.
+    agreement = verify_pixel(0.500004, 0.5, 0.50001)
+    assert agreement.near_zero_flips == 1
+    assert agreement.max_abs_difference == 0.5
+
+
+def test_a_flip_near_0_is_no_excuse_when_the_threshold_is_elsewhere() -> None:
+    with pytest.raises(ConversionError, match="does not compute what the Keras model computes"):
+        verify_pixel(0.000004, 0.5, -0.5)

@@ -141,6 +141,24 @@ def test_residual_connections_span_the_pairs_from_stage_2_on() -> None:
     assert nodes["shortcut1"].inputs == nodes["conv3"].inputs == ("pool1",)
 
 
+def test_a_shortcut_round_every_convolution_but_the_first() -> None:
+    found = network_of(load_recipe("xnor_vgg", ["network.shortcut=every_convolution"]))
+    nodes = {node.name: node for node in found.graph}
+    adds = {name: node.inputs for name, node in nodes.items() if node.op == "add"}
+    # What each of conv2 … conv16 reads: the sum before, the pool before, or the 1×1 convolution of that.
+    read = {2: "conv1_bn", 3: "shortcut1_bn", 5: "shortcut2_bn", 9: "shortcut3_bn", 13: "pool4"}
+    assert adds == {
+        f"conv{n}_add": (f"conv{n}_bn", read.get(n, f"conv{n - 1}_add")) for n in range(2, 17)
+    }  # fmt: skip
+    assert nodes["pool5_bn"].inputs == ("pool5",)
+
+
+def test_shortcuts_round_one_and_two_convolutions_have_the_same_layers() -> None:
+    every_two = network_of(load_recipe("xnor_vgg", ["network.residual=true"]))
+    every_one = network_of(load_recipe("xnor_vgg", ["network.shortcut=every_convolution"]))
+    assert every_one.layers == every_two.layers
+
+
 def test_has_no_residual_connections_unless_asked() -> None:
     assert all(node.op != "add" for node in network("xnor_vgg").graph)
 

@@ -17,9 +17,10 @@ def tiny_recipe(*overrides: str) -> Recipe:
 
 
 def random_model(recipe: Recipe, seed: int = 0) -> Any:
-    """The Keras model with seeded random weights. BatchNorm's averages are not its initial 0 and 1, which would hide
-    a mistake in folding them.
+    """The Keras model with seeded random weights. BatchNorm's averages are not its initial 0 and 1, nor thresholds and
+    shifts their initial 0, which would hide a mistake in folding them.
     """
+    from edgehybrid.model.activations import LearnedThreshold, RPReLU
     from edgehybrid.model.build import build_model
     from edgehybrid.model.compat import keras
     from edgehybrid.networks import network_of
@@ -34,6 +35,9 @@ def random_model(recipe: Recipe, seed: int = 0) -> Any:
             layer.beta.assign(random.normal(0, 0.2, shape))
             layer.moving_mean.assign(random.normal(0, 0.2, shape))
             layer.moving_variance.assign(random.uniform(0.8, 1.2, shape))
+        elif isinstance(layer, LearnedThreshold | RPReLU):
+            for weight in layer.weights:
+                weight.assign(random.normal(0, 0.3, weight.shape))
     return model
 
 

@@ -11,14 +11,14 @@ from edgehybrid.networks import FLOAT_BITS, Layer, Network, Node
 T = TypeVar("T", bound=Hashable)
 
 # Computed where the number stands, or by the operator that writes it.
-IN_PLACE = ("batch_norm", "relu", "flatten")
+IN_PLACE = ("batch_norm", "relu", "rprelu", "flatten")
 
 
 def memory_bits_of_layer(layer: LogicalLayer, rules: Rules) -> int:
     """``32·k²·I`` bits for a full-precision filter, ``b·k²·I + 32`` for one quantised to b bits.
 
-    The 32 bits are alpha's; whether dense layers have them is a rule. Biases and BatchNorm are not counted. Source:
-    Chakraborty et al. 2019, section 3.1.2. Its text leaves alpha open; the memory compressions of its Table 4 fix
+    The 32 bits are alpha's; whether dense layers have them is a rule. Biases, BatchNorm, learned thresholds and the
+    numbers of RPReLU are not counted. Source: Chakraborty et al. 2019, section 3.1.2. Its text leaves alpha open; the memory compressions of its Table 4 fix
     convolutions and shortcuts (XNOR ResNet-20: 17.26) and dense layers (XNOR VGG-19: 24.08).
     """
     counts = layer.weight_bits <= MAX_SCALED_BITS and (layer.kind != "dense" or "memory" in rules.dense_alpha)

@@ -14,7 +14,7 @@ from edgehybrid.errors import UsageError
 
 @dataclass(frozen=True)
 class Rules:
-    """One account of a network. Never counted: biases, BatchNorm, pooling, additions.
+    """One account of a network. Never counted: biases, BatchNorm, learned thresholds, RPReLU, pooling, additions.
 
     Attributes:
         name: ``paper`` or ``full``, and every field that was changed.

@@ -1,1 +1,1 @@
-"""Reads data sets: arrays.py as NumPy, pipeline.py as tf.data."""
+"""Where images come from and in which batches: source.py is all that the other stages use."""

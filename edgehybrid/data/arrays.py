@@ -46,8 +46,8 @@ def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
     """
     if data.dataset == "digits":
         split = _digits(data.image_side, name)
-    elif (folder := data.path or os.environ.get("EDGEHYBRID_DATA")) is not None:
-        split = _local(Path(folder), data.dataset, name)
+    elif (folder := folder_of(data)) is not None:
+        split = _local(folder, name)
     elif data.dataset == "cifar100":
         split = _downloaded_cifar100(name, download)
     else:
@@ -60,7 +60,18 @@ def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
     return split
 
 
-def normalise(images: Images, data: Data) -> NDArray[np.float32]:
+def folder_of(data: Data) -> Path | None:
+    """Where local images are: in ``data.path``, else in the folder that the environment variable ``EDGEHYBRID_DATA``
+    names; or in the folder of the data set's name there. None where neither is set.
+    """
+    named = data.path or os.environ.get("EDGEHYBRID_DATA")
+    if named is None:
+        return None
+    inner = Path(named) / data.dataset
+    return inner if inner.is_dir() else Path(named)
+
+
+def normalise(images: Images | NDArray[np.float32], data: Data) -> NDArray[np.float32]:
     """``(pixel / 255 - mean) / std`` per channel, float32."""
     mean, std = np.asarray(data.mean, np.float32), np.asarray(data.std, np.float32)
     return np.asarray((images.astype(np.float32) / np.float32(255) - mean) / std, np.float32)
@@ -88,10 +99,8 @@ def _digits(side: int, name: SplitName) -> Split:
     return Split(images[chosen], labels[chosen])
 
 
-def _local(folder: Path, dataset: str, name: SplitName) -> Split:
+def _local(folder: Path, name: SplitName) -> Split:
     """Array files of a folder: those whose name begins with ``test`` are the test images, all others training."""
-    if (folder / dataset).is_dir():
-        folder = folder / dataset
     stems = sorted(p.name.split("-images.npy")[0] for p in folder.glob("*-images.npy*"))
     stems = [stem for stem in stems if stem.startswith("test") == (name == "test")]
     if not stems:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras
 from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D
 from edgehybrid.model.quantizers import quantizer
@@ -22,19 +23,20 @@ def build_model(network: Network) -> Any:
     for node in network.graph:
         inputs = [values[name] for name in node.inputs]
         if node.op == "layer":
-            values[node.name] = _apply_layer(network.layer(node.name), network.pad_value, inputs[0])
+            values[node.name] = _apply_layer(network.layer(node.name), network, inputs[0])
         elif node.op == "add":
             values[node.name] = keras.layers.Add(name=node.name)(inputs)
         else:
-            values[node.name] = _weightless(node.op, node.name)(inputs[0])
+            values[node.name] = _elementwise_or_pool(node.op, node.name)(inputs[0])
     return keras.Model(image, values[network.graph[-1].name], name=network.name.replace("/", "_"))
 
 
-def _weightless(op: str, name: str) -> Any:
+def _elementwise_or_pool(op: str, name: str) -> Any:
     if op == "batch_norm":
         return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name)
     makers = {
         "relu": keras.layers.ReLU,
+        "rprelu": RPReLU,
         "max_pool": keras.layers.MaxPooling2D,
         "global_average_pool": keras.layers.GlobalAveragePooling2D,
         "flatten": keras.layers.Flatten,
@@ -42,23 +44,29 @@ def _weightless(op: str, name: str) -> Any:
     return makers[op](name=name)
 
 
-def _apply_layer(layer: Layer, pad_value: int, x: Any) -> Any:
+def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
     if layer.kind == "dense":
-        return _apply_dense(layer, x)
+        return _apply_dense(layer, network, x)
     if layer.is_float:
         return _float_convolution(layer, layer.out_channels, layer.name)(x)
+    shifted = _shifted(layer, network, x)
     if not layer.is_split:
-        return _quantised_convolution(layer, pad_value, layer.name)(x)
+        return _quantised_convolution(layer, network, network.pad_value, layer.name)(shifted)
     # A split layer: its full-precision filters come first, and read the real map or its sign.
     real = x
     if layer.float_filter_input == "sign":
-        real = keras.layers.Activation(quantizer(layer.activation_bits), name=f"{layer.name}_float_input")(x)
+        real = keras.layers.Activation(quantizer(layer.activation_bits), name=f"{layer.name}_float_input")(shifted)
     return keras.layers.Concatenate(name=layer.name)(
         [
             _float_convolution(layer, layer.float_filters, f"{layer.name}_float")(real),
-            _quantised_convolution(layer, pad_value, f"{layer.name}_quantised")(x),
+            _quantised_convolution(layer, network, network.pad_value, f"{layer.name}_quantised")(shifted),
         ]
     )
+
+
+def _shifted(layer: Layer, network: Network, x: Any) -> Any:
+    """What the layer's quantiser sees of x."""
+    return LearnedThreshold(name=f"{layer.name}_threshold")(x) if network.learned_thresholds else x
 
 
 def _float_convolution(layer: Layer, filters: int, name: str) -> Any:
@@ -69,22 +77,23 @@ def _float_convolution(layer: Layer, filters: int, name: str) -> Any:
     )  # fmt: skip
 
 
-def _quantised_convolution(layer: Layer, pad_value: int, name: str) -> Any:
+def _quantised_convolution(layer: Layer, network: Network, pad_value: int, name: str) -> Any:
     return ScaledQuantConv2D(
         layer.quantised_filters, layer.kernel_side, layer.stride, padding="same", pad_values=float(pad_value),
         input_quantizer=quantizer(layer.activation_bits), kernel_quantizer=quantizer(layer.weight_bits),
-        use_bias=False, kernel_initializer=_initializer(layer), kernel_constraint=None, name=name,
+        use_bias=False, kernel_initializer=_initializer(layer), kernel_constraint=None,
+        standardise=network.standardised_weights, name=name,
     )  # fmt: skip
 
 
-def _apply_dense(layer: Layer, x: Any) -> Any:
+def _apply_dense(layer: Layer, network: Network, x: Any) -> Any:
     """A quantised dense layer is a 1×1 convolution on a map of side 1: only convolutions have a packed form."""
     if layer.is_float:
         return keras.layers.Dense(
             layer.out_channels, use_bias=False, kernel_initializer=_initializer(layer), name=layer.name
         )(x)
     x = keras.layers.Reshape((1, 1, layer.in_channels), name=f"{layer.name}_map")(x)
-    x = _quantised_convolution(layer, 1, layer.name)(x)
+    x = _quantised_convolution(layer, network, 1, layer.name)(_shifted(layer, network, x))
     return keras.layers.Flatten(name=f"{layer.name}_flat")(x)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from edgehybrid.cost.logical_layers import LogicalLayer, normal_form
 from edgehybrid.errors import ConversionError
+from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras
 from edgehybrid.networks import FLOAT_BITS
 
 # Weights that the cost model does not count.
-UNCOUNTED = (keras.layers.BatchNormalization,)
+UNCOUNTED = (keras.layers.BatchNormalization, LearnedThreshold, RPReLU)
 
 
 def layers_of_keras(model: Any) -> list[LogicalLayer]:
@@ -35,7 +36,7 @@ def layers_of_keras(model: Any) -> list[LogicalLayer]:
         elif layer.weights and not isinstance(layer, UNCOUNTED):
             raise ConversionError(
                 f"Layer '{layer.name}' has weights that are not counted.",
-                received=type(layer).__name__, allowed="convolutions, dense layers and BatchNormalization",
+                received=type(layer).__name__, allowed="convolutions, dense layers, BatchNormalization, learned thresholds and RPReLU",
             )  # fmt: skip
     return [normal_form(layer) for layer in found.values()]
 

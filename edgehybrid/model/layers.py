@@ -4,6 +4,8 @@ from typing import Any
 
 from edgehybrid.model.compat import keras, larq, tf
 
+STANDARDISATION_EPSILON = 1e-8
+
 
 def pointwise_convolution(x: Any, kernel: Any, stride: int) -> Any:
     """1×1 convolution with a stride, with TensorFlow's values and gradients by a safe path.
@@ -72,6 +74,10 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
 
     except at W_i = 0 exactly, where the second term is 0.
 
+    With ``standardise`` q and alpha see Ŵ = ``standardised(W)`` in place of W. These formulas then give ∂L/∂Ŵ, and
+    ``standardised`` says what becomes of it. alpha is then mean |Ŵ|, near 0.8 in every filter (sqrt(2/π) for a normal
+    distribution), and no longer the size of W.
+
     The scale stands after the convolution because sums of ±1 are exact there: inside, rounding would move sums away
     from 0 and flip signs in the next layer.
 
@@ -80,24 +86,56 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
     Source: Chakraborty et al. 2019, Eq. 1; Rastegari et al. 2016, section 3.1 and Eq. 6.
     """
 
+    def __init__(self, *args: Any, standardise: bool = False, **kwargs: Any) -> None:
+        self.standardise = standardise
+        super().__init__(*args, **kwargs)
+
     def call(self, inputs: Any) -> Any:
         """Quantise, convolve, scale."""
         return super().call(inputs) * self.alpha()
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """The hook of tf_keras' Conv2D."""
+        """The hook of tf_keras' Conv2D; larq has quantised ``kernel``."""
+        if self.standardise:
+            kernel = self.kernel_quantizer(standardised(self.latent_kernel))
         if self.kernel_size == (1, 1):
             return pointwise_convolution(inputs, kernel, self.strides[0])
         return super().convolution_op(inputs, kernel)
 
     def alpha(self) -> Any:
-        """Mean |W| of each filter, shape (filters,)."""
-        return tf.reduce_mean(tf.abs(self.latent_kernel), axis=[0, 1, 2])
+        """Mean |W| of each filter, or mean |Ŵ|, shape (filters,)."""
+        kernel = standardised(self.latent_kernel) if self.standardise else self.latent_kernel
+        return tf.reduce_mean(tf.abs(kernel), axis=[0, 1, 2])
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras' constructor arguments."""
+        return {**super().get_config(), "standardise": self.standardise}
 
     @property
     def latent_kernel(self) -> Any:
         """The real-valued weights behind the quantised ones, shape (k, k, I, filters)."""
         return self.kernel.latent_variable
+
+
+def standardised(kernel: Any) -> Any:
+    r"""Each filter less its mean, divided by its standard deviation; shape (k, k, I, O), O filters of n = k²·I weights:
+
+    $$\hat W_i = \frac{W_i - \mu}{\sigma}, \qquad \mu = \frac{1}{n} \sum_j W_j, \qquad
+      \sigma^2 = \frac{1}{n} \sum_j (W_j - \mu)^2 + \epsilon$$
+
+    With g = ∂L/∂Ŵ, automatic differentiation gives a gradient without mean and, but for ε, at right angles to W:
+
+    $$\frac{\partial L}{\partial W_i} = \frac{1}{\sigma}
+      \left( g_i - \frac{1}{n} \sum_j g_j - \frac{\hat W_i}{n} \sum_j g_j \hat W_j \right)$$
+
+    so that steps turn W and never shrink it. Filters multiplied by a positive number are standardised to the same.
+
+    Source: Qiao et al. 2019 (arXiv:1903.10520). ε only keeps a filter of equal weights finite: 1e-8 is small against
+    the least variance of first weights, 1e-4 in dense layers.
+    """
+    deviation = kernel - tf.reduce_mean(kernel, axis=[0, 1, 2])
+    variance = tf.reduce_mean(tf.square(deviation), axis=[0, 1, 2])
+    return deviation / tf.sqrt(variance + STANDARDISATION_EPSILON)
 
 
 def centred(kernel: Any) -> Any:

@@ -21,7 +21,7 @@ def network_of(recipe: Recipe) -> Network:
 
 
 def float_twin(recipe: Recipe) -> Recipe:
-    """The recipe of the same topology with every layer in full precision and every quantiser a ReLU."""
+    """The recipe of the same topology with every layer in full precision and every quantiser a ReLU (or RPReLU)."""
     network = recipe.network.model_copy(update={"placement": FULL_PRECISION})
     return recipe.model_copy(
         update={
@@ -42,10 +42,9 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
                 received="residual: true", allowed="residual: false, or architecture: vgg19",
             )  # fmt: skip
         bare = resnet20.layers(part.width, image_side, image_channels, classes)
-        graph = resnet20.graph
     else:
-        bare = vgg19.layers(part.width, image_side, image_channels, classes, part.residual)
-        graph = vgg19.graph
+        span = _shortcut_span(part)
+        bare = vgg19.layers(part.width, image_side, image_channels, classes, residual=span > 0)
     for layer in bare:
         if layer.out_channels < 1:
             raise RecipeError(
@@ -54,7 +53,36 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
                 allowed="a width that gives every layer at least 1 filter",
             )  # fmt: skip
     layers = place(bare, part.placement)
+    if part.standardise_weights:
+        _refuse_filters_of_one_weight(layers)
+    if part.architecture == "resnet20":
+        # It has a shortcut round every convolution already.
+        graph = resnet20.graph(layers, part.activation)
+    else:
+        graph = vgg19.graph(layers, span, part.activation)
     return Network(
-        name, part.architecture, part.width, image_side, image_channels, classes, part.pad_value, layers,
-        graph(layers),
+        name, part.architecture, part.width, image_side, image_channels, classes, part.pad_value, layers, graph,
+        learned_thresholds=part.thresholds == "learned", standardised_weights=part.standardise_weights,
     )  # fmt: skip
+
+
+def _shortcut_span(part: NetworkRecipe) -> int:
+    """How many convolutions of a VGG-19 each shortcut leads around; 0 without shortcuts."""
+    if part.shortcut == "topology":
+        return 2 if part.residual else 0
+    if part.residual:
+        raise RecipeError(
+            "network.residual asks for a shortcut round every two convolutions, network.shortcut for one round each.",
+            received="residual: true, shortcut: every_convolution", allowed="one of the two",
+        )  # fmt: skip
+    return 1
+
+
+def _refuse_filters_of_one_weight(layers: tuple[Layer, ...]) -> None:
+    for layer in layers:
+        if layer.quantised_filters and layer.weights == layer.out_channels:
+            raise RecipeError(
+                f"Layer '{layer.name}' has filters of one weight: standardised, each is 0, and so is alpha.",
+                received="network.standardise_weights: true",
+                allowed="a greater network.width, or the layer in full precision",
+            )

@@ -7,7 +7,8 @@ from typing import Literal
 FLOAT_BITS = 32
 
 Kind = Literal["conv", "shortcut", "dense"]
-Op = Literal["layer", "batch_norm", "relu", "max_pool", "global_average_pool", "flatten", "add"]
+Op = Literal["layer", "batch_norm", "relu", "rprelu", "max_pool", "global_average_pool", "flatten", "add"]
+Activation = Literal["relu", "rprelu"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Node:
     """One step of the forward pass.
 
     ``layer`` applies the Layer of that name: quantise the input as the layer says, convolve, scale by alpha.
+    ``rprelu`` is a ReLU with three learned numbers a channel (``edgehybrid.model.activations.RPReLU``).
     ``max_pool`` is 2×2 with stride 2.
     """
 
@@ -107,6 +109,11 @@ class Network:
     """Layers in forward order, and the graph that connects them.
 
     The graph starts at the node name ``image`` and ends at its last node, the logits.
+
+    Attributes:
+        pad_value: what stands around the map that a quantised convolution reads.
+        learned_thresholds: whether quantised filters read the map less a learned number for each channel.
+        standardised_weights: whether quantised weights come from filters of zero mean and unit variance.
     """
 
     name: str
@@ -118,6 +125,8 @@ class Network:
     pad_value: int
     layers: tuple[Layer, ...]
     graph: tuple[Node, ...]
+    learned_thresholds: bool = False
+    standardised_weights: bool = False
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
@@ -128,7 +137,7 @@ class Network:
 
     @property
     def weights(self) -> int:
-        """Weights of all layers; BatchNorm is not counted."""
+        """Weights of all layers; BatchNorm, thresholds and the numbers of RPReLU are not counted."""
         return sum(layer.weights for layer in self.layers)
 
     @property
@@ -140,14 +149,19 @@ class Network:
 class Graph:
     """Collects nodes in forward order. Each method returns the name of the node it adds."""
 
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
+    def __init__(self, layers: tuple[Layer, ...], activation: Activation) -> None:
         self._layers = {layer.name: layer for layer in layers}
+        self._activation: Activation = activation
         self.nodes: list[Node] = []
 
     def add_node(self, op: Op, name: str, *inputs: str) -> str:
         """Appends one node."""
         self.nodes.append(Node(name, op, inputs))
         return name
+
+    def activation(self, name: str, source: str) -> str:
+        """The ReLU of the network, or what the recipe puts in its place; the node is ``<name>_relu`` or likewise."""
+        return self.add_node(self._activation, f"{name}_{self._activation}", source)
 
     def normalised_layer(self, name: str, source: str) -> str:
         """The layer, then BatchNorm."""
@@ -160,5 +174,5 @@ class Graph:
         The quantiser itself is a part of the layer, so only the ReLU is a node.
         """
         if self._layers[name].is_float:
-            source = self.add_node("relu", f"{name}_relu", source)
+            source = self.activation(name, source)
         return self.normalised_layer(name, source)

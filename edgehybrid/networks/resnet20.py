@@ -1,6 +1,6 @@
 """ResNet-20: three stages of three two-convolution blocks, 16/32/64 filters times the width."""
 
-from edgehybrid.networks.network import Graph, Layer, Node
+from edgehybrid.networks.network import Activation, Graph, Layer, Node
 
 STAGES = (16, 32, 64)
 BLOCKS_A_STAGE = 3
@@ -31,30 +31,31 @@ def layers(width: float, image_side: int, image_channels: int, classes: int) -> 
     return tuple(found)
 
 
-def graph(layers: tuple[Layer, ...]) -> tuple[Node, ...]:
+def graph(layers: tuple[Layer, ...], activation: Activation) -> tuple[Node, ...]:
     """The forward pass, one shortcut a convolution, as in the first author's code (pca-hybrid, 2019)::
 
         y = relu(bn(conv1(bn(x)))) + shortcut(x)
         z = relu(bn(conv2(bn(y))) + y)
 
     and at the end: average pool, BatchNorm, dense layer, BatchNorm. A full-precision shortcut is convolution
-    and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution.
+    and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution. ``activation``
+    stands where these formulas have relu.
     """
     by_name = {layer.name: layer for layer in layers}
-    g = Graph(layers)
-    x = g.add_node("relu", "conv1_relu", g.normalised_layer("conv1", "image"))
+    g = Graph(layers, activation)
+    x = g.activation("conv1", g.normalised_layer("conv1", "image"))
     for stage in range(1, len(STAGES) + 1):
         for block in range(1, BLOCKS_A_STAGE + 1):
             name = f"stage{stage}_block{block}"
             branch = g.activated_layer(f"{name}_conv1", g.add_node("batch_norm", f"{name}_conv1_input_bn", x))
-            branch = g.add_node("relu", f"{name}_branch_relu", branch)
+            branch = g.activation(f"{name}_branch", branch)
             if (shortcut := by_name.get(f"{name}_shortcut")) is not None:
                 if not shortcut.is_float:
                     x = g.add_node("batch_norm", f"{shortcut.name}_input_bn", x)
                 x = g.normalised_layer(shortcut.name, x)
             y = g.add_node("add", f"{name}_add1", branch, x)
             branch = g.activated_layer(f"{name}_conv2", g.add_node("batch_norm", f"{name}_conv2_input_bn", y))
-            x = g.add_node("relu", f"{name}_relu", g.add_node("add", f"{name}_add2", branch, y))
+            x = g.activation(name, g.add_node("add", f"{name}_add2", branch, y))
     pooled = g.add_node("global_average_pool", "average_pool", x)
     g.normalised_layer("fc", g.add_node("batch_norm", "average_pool_bn", pooled))
     return tuple(g.nodes)

@@ -1,7 +1,7 @@
 """VGG-19: sixteen 3×3 convolutions in five stages, each followed by a 2×2 pool, then three dense layers."""
 
 from edgehybrid.errors import RecipeError
-from edgehybrid.networks.network import Graph, Layer, Node
+from edgehybrid.networks.network import Activation, Graph, Layer, Node
 
 # (convolutions, filters) of each stage; the dense layers do not grow with the width.
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
@@ -11,7 +11,8 @@ DENSE = (4096, 4096)
 def layers(width: float, image_side: int, image_channels: int, classes: int, residual: bool) -> tuple[Layer, ...]:
     """The 19 layers in forward order (22 with ``residual``), precision not yet assigned.
 
-    With ``residual`` a 1×1 shortcut stands wherever a pair of convolutions changes the number of channels.
+    With ``residual`` a 1×1 shortcut stands wherever the number of channels changes, which the first convolution of a
+    stage does: the same three for a shortcut round one convolution as round two.
     Source: Chakraborty et al. 2019, sections 2.3 and 2.4; the counts behind Table 6 fix the dense widths.
     """
     if image_side < 2 ** len(STAGES):
@@ -38,38 +39,48 @@ def layers(width: float, image_side: int, image_channels: int, classes: int, res
     return tuple(found)
 
 
-def graph(layers: tuple[Layer, ...]) -> tuple[Node, ...]:
+def graph(layers: tuple[Layer, ...], span: int, activation: Activation) -> tuple[Node, ...]:
     """The forward pass: convolution, BatchNorm, quantiser (or ReLU); pools between BatchNorm and quantiser.
 
     In this order the converter fuses scale, BatchNorm and sign into the thresholds of the convolution before,
-    and the pool works on bits. With shortcuts, each pair of convolutions from stage 2 on adds the map that it
-    read:
+    and the pool works on bits. With shortcuts, each group of ``span`` convolutions adds the map that it read:
 
-        y = bn(conv(q(bn(conv(q(x)))))) + shortcut(x)
+        y = bn(conv(q(bn(conv(q(x)))))) + shortcut(x)      span 2: Hybrid-VGG A, pairs from stage 2 on
+        y = bn(conv(q(x))) + shortcut(x)                   span 1: every convolution but the first
+
+    Source of span 1: Liu et al. 2018 (Bi-Real Net, arXiv:1808.00278): a shortcut round one convolution
+    carries the real map past the sign that would cut it to one bit.
 
     Nothing centres such a sum again: after four stages of sums and maxima, 99.9 % of the signs before fc1 would be +1,
     and 1.6 % of the values inside the ±1 where the sign has a gradient. One BatchNorm after the last pool mends both.
+
+    Args:
+        span: convolutions that a shortcut leads around: 0 (no shortcuts), 1 or 2.
     """
-    by_name = {layer.name: layer for layer in layers}
-    residual = any(layer.kind == "shortcut" for layer in layers)
-    g = Graph(layers)
+    convolutions = [layer for layer in layers if layer.kind == "conv"]
+    shortcuts = iter([layer.name for layer in layers if layer.kind == "shortcut"])
+    g = Graph(layers, activation)
     x = g.normalised_layer("conv1", "image")
-    x = g.add_node("max_pool", "pool1", g.activated_layer("conv2", x))
-    number, shortcuts = 3, 0
-    for stage, (convolutions, _) in enumerate(STAGES[1:], start=2):
-        for _ in range(convolutions // 2):
-            first, second = by_name[f"conv{number}"], by_name[f"conv{number + 1}"]
-            y = g.activated_layer(second.name, g.activated_layer(first.name, x))
-            if residual:
-                if first.in_channels != first.out_channels:
-                    shortcuts += 1
-                    x = g.normalised_layer(f"shortcut{shortcuts}", x)
-                y = g.add_node("add", f"{second.name}_add", y, x)
-            x, number = y, number + 2
+    for stage in range(1, len(STAGES) + 1):
+        members = [layer for layer in convolutions[1:] if layer.stage == stage]
+        for group in _groups(members, span or 1):
+            y = x
+            for layer in group:
+                y = g.activated_layer(layer.name, y)
+            # In stage 1 one convolution is left beside the first: no pair.
+            if len(group) == span:
+                if group[0].in_channels != group[0].out_channels:
+                    x = g.normalised_layer(next(shortcuts), x)
+                y = g.add_node("add", f"{group[-1].name}_add", y, x)
+            x = y
         x = g.add_node("max_pool", f"pool{stage}", x)
-    if residual:
+    if span:
         x = g.add_node("batch_norm", "pool5_bn", x)
     x = g.add_node("flatten", "flatten", x)
     for name in ("fc1", "fc2", "fc3"):
         x = g.activated_layer(name, x)
     return tuple(g.nodes)
+
+
+def _groups(layers: list[Layer], size: int) -> list[list[Layer]]:
+    return [layers[begin : begin + size] for begin in range(0, len(layers), size)]

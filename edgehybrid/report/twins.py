@@ -35,10 +35,9 @@ def _place(entry: Entry) -> tuple[Any, ...]:
 
 
 def _network_and_data(recipe: Recipe) -> tuple[NetworkRecipe, Data]:
-    """What must be equal in twins. Left out: the folder of the images, and padding, which only quantised
-    convolutions read.
-    """
-    return recipe.network.model_copy(update={"pad_value": 1}), recipe.data.model_copy(update={"path": None})
+    """What must be equal in twins. Left out: the folder of the images, and what only quantised layers have."""
+    of_quantised = {"pad_value": 1, "thresholds": "zero", "standardise_weights": False}
+    return recipe.network.model_copy(update=of_quantised), recipe.data.model_copy(update={"path": None})
 
 
 def _is_float(recipe: Recipe) -> bool:

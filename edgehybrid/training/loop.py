@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from edgehybrid.data.arrays import Split, load_split, normalise
-from edgehybrid.data.pipeline import training_batches
+from edgehybrid.data.source import Source, open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf, versions
 from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
+from edgehybrid.model.precision import set_convolution_precision
 from edgehybrid.networks import Network, network_of
 from edgehybrid.recipe import Adam, Recipe, Training
 from edgehybrid.training.checkpoint import Record, read_record, restore_checkpoint, save_checkpoint
@@ -45,12 +45,12 @@ def train(recipe: Recipe, runs: Path, on_step: Progress, on_epoch: OnEpoch) -> t
 
     Raises:
         RecipeError, DataError: an impossible network, or no data; then no folder is made.
-        EdgehybridError: the loss is not a number.
+        EdgehybridError: the loss is not a number, or no bfloat16 on this machine.
     """
-    splits, trainer = _prepare(recipe)
+    source, trainer = _prepare(recipe)
     run = create_run(runs, recipe)
     write_environment(run, versions())
-    return run, _run_epochs(run, 1, splits, trainer, on_step, on_epoch)
+    return run, _run_epochs(run, 1, source, trainer, on_step, on_epoch)
 
 
 def resume(run: RunFolder, on_step: Progress, on_epoch: OnEpoch) -> Epoch:
@@ -67,35 +67,35 @@ def resume(run: RunFolder, on_step: Progress, on_epoch: OnEpoch) -> Epoch:
             "The run is finished.", received=f"{run.path}: {done} of {run.recipe.training.epochs} epochs",
             next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
         )  # fmt: skip
-    splits, trainer = _prepare(run.recipe)
+    source, trainer = _prepare(run.recipe)
     restore_checkpoint(run, trainer.model, trainer.optimizer)
-    return _run_epochs(run, done + 1, splits, trainer, on_step, on_epoch)
+    return _run_epochs(run, done + 1, source, trainer, on_step, on_epoch)
 
 
-def _prepare(recipe: Recipe) -> tuple[tuple[Split, Split], "_Trainer"]:
+def _prepare(recipe: Recipe) -> tuple[Source, "_Trainer"]:
     network = network_of(recipe)
-    splits = load_split(recipe.data, "train"), load_split(recipe.data, "test")
+    set_convolution_precision(recipe.training.precision)
+    source = open_source(recipe.data)
+    source.check()
     keras.utils.set_random_seed(recipe.training.seed)
-    return splits, _Trainer(recipe, network)
+    return source, _Trainer(recipe, network)
 
 
 def _run_epochs(
     run: RunFolder,
     first: int,
-    splits: tuple[Split, Split],
+    source: Source,
     trainer: "_Trainer",
     on_step: Progress,
     on_epoch: OnEpoch,
 ) -> Epoch:
-    train_split, test_split = splits
-    test_images = normalise(test_split.images, run.recipe.data)
     lines = run.epochs()[: first - 1]
     with _EventLog(run, lines) as log:
         for epoch in range(first, run.recipe.training.epochs + 1):
             began = time.monotonic()
-            line = trainer.run_epoch(train_split, epoch, on_step)
+            line = trainer.run_epoch(source, epoch, on_step)
             line |= {
-                "top1_percent": 100 * accuracy(trainer.model, test_images, test_split),
+                "top1_percent": 100 * accuracy(trainer.model, source),
                 "seconds": round(time.monotonic() - began, 3),
             }
             log.append(line)
@@ -105,13 +105,12 @@ def _run_epochs(
     return lines[-1]
 
 
-def accuracy(model: Any, images: Any, split: Split) -> float:
-    """Share of the images whose largest logit is the label's, 0 … 1."""
+def accuracy(model: Any, source: Source) -> float:
+    """Share of the test images whose largest logit is the label's, 0 … 1."""
     correct = 0
-    for begin in range(0, len(images), EVALUATION_BATCH):
-        logits = model.predict_on_batch(images[begin : begin + EVALUATION_BATCH])
-        correct += int(np.sum(np.argmax(logits, axis=1) == split.labels[begin : begin + EVALUATION_BATCH]))
-    return correct / len(images)
+    for images, labels in source.evaluation_batches("test", EVALUATION_BATCH):
+        correct += int(np.sum(np.argmax(model.predict_on_batch(images), axis=1) == labels))
+    return correct / source.test_images
 
 
 class _Trainer:
@@ -130,13 +129,11 @@ class _Trainer:
         }
         self._compiled = tf.function(self._step, reduce_retracing=True)
 
-    def run_epoch(self, split: Split, epoch: int, on_step: Progress) -> Epoch:
+    def run_epoch(self, source: Source, epoch: int, on_step: Progress) -> Epoch:
         """All batches of one epoch. Returns its mean loss, training accuracy and speed."""
         training = self.recipe.training
-        steps = -(-len(split.images) // training.batch_size)
-        batches = training_batches(
-            split, self.recipe.data, training.augmentation, training.batch_size, training.seed, epoch
-        )
+        steps = source.steps(training.batch_size)
+        batches = source.training_batches(training.augmentation, training.batch_size, training.seed, epoch)
         loss_sum, correct, seen, began = 0.0, 0, 0, time.monotonic()
         for step, (images, labels) in enumerate(batches):
             self.optimizer.learning_rate.assign(learning_rate(training, (epoch - 1) * steps + step, steps))
