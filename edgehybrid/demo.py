@@ -15,14 +15,14 @@ from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe, load_recipe
 from edgehybrid.report import build_report
 from edgehybrid.training.artefact import open_artefact
-from edgehybrid.training.loop import OnEpoch, Progress, train
+from edgehybrid.training.loop import OnEpoch, OnStep, train
 
 RECIPE = "digits"
 LEAST_TOP1_PERCENT = 95.0
 SESSIONS, RUNS = 2, 100
 
 
-def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: Progress, on_epoch: OnEpoch) -> dict[str, Any]:
+def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, on_epoch: OnEpoch) -> dict[str, Any]:
     """Trains, converts for every target, checks, evaluates, measures here, logs the rows and writes the report.
 
     Returns:
@@ -48,7 +48,7 @@ def _measure(
     runs: Path,
     store: Path,
     say: Callable[[str], None],
-    on_step: Progress,
+    on_step: OnStep,
     on_epoch: OnEpoch,
 ) -> dict[str, Any]:
     """One network through all stages. Returns its row."""

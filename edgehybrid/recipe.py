@@ -178,6 +178,22 @@ class Adam(Section):
     epsilon: Positive = 1e-7
 
 
+class Bop(Section):
+    """Binary optimizer: the 1-bit weights themselves are trained, without real-valued ones behind them.
+
+    A running mean m of the gradient, ``m + gamma·(g - m)``, flips a weight w where ``m·w`` exceeds the threshold. All
+    other variables are trained by Adam with ``learning_rate``; only they feel it, the schedule and ``weight_decay``.
+    ``latent_weights`` are those of layers with more than 1 bit, for the 1-bit weights have none.
+    Source: Helwegen et al. 2019, Algorithm 1; larq's Bop.
+    """
+
+    kind: Literal["bop"]
+    learning_rate: Positive = 1e-3
+    # Not 0: larq's Bop then sets every weight that has no gradient to +1.
+    threshold: Positive = 1e-8
+    gamma: Fraction = 1e-4
+
+
 class Constant(Section):
     """The learning rate of the optimizer, unchanged."""
 
@@ -196,6 +212,24 @@ class Cosine(Section):
     """``lr · (1 + cos(π t / T)) / 2`` with t the step and T all steps of the training: ends at 0."""
 
     kind: Literal["cosine"]
+
+
+class Linear(Section):
+    """``lr · (1 - t / T)`` with t the step and T all steps of the training: ends at 0."""
+
+    kind: Literal["linear"]
+
+
+class Distillation(Section):
+    """A trained run as the teacher of this one.
+
+    Loss: ``(1 - w)·CE(labels, z) + w·τ²·KL(softmax(z_teacher / τ) || softmax(z / τ))``, z the logits.
+    Source: Hinton et al. 2015; with w = 1 and τ = 1 the distributional loss of Liu et al. 2020 (ReActNet).
+    """
+
+    teacher: str = Field(description="run folder, or its name in the folder of runs")
+    weight: Fraction = Field(default=0.9, description="w: the teacher's part of the loss")
+    temperature: Positive = Field(default=4.0, description="τ")
 
 
 class PaddedCrop(Section):
@@ -246,8 +280,11 @@ class Training(Section):
     epochs: int = Field(default=199, ge=1)
     batch_size: int = Field(default=100, ge=1)
     seed: int = Field(default=2, ge=0, lt=2**31)
-    optimizer: Annotated[Sgd | Adam, Field(discriminator="kind")] = Sgd()
-    schedule: Annotated[Constant | Step | Cosine, Field(discriminator="kind")] = Step()
+    optimizer: Annotated[Sgd | Adam | Bop, Field(discriminator="kind")] = Sgd()
+    schedule: Annotated[Constant | Step | Linear | Cosine, Field(discriminator="kind")] = Step()
+    warm_up_epochs: NotNegative = Field(
+        default=0.0, description="the learning rate grows from 0 over so many epochs (Goyal et al. 2017, section 2.2)"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="what convolutions multiply in; sums and all else are float32"
     )
@@ -255,8 +292,31 @@ class Training(Section):
     gradient_clip_norm: Positive | None = Field(
         default=None, description="bound on the global norm of the gradient; null: none"
     )
+    gradient_accumulation: int = Field(
+        default=1, ge=1, description="parts that a batch is computed in, to save memory; BatchNorm sees a part"
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of the label that goes to all classes alike (Szegedy et al. 2016, section 7)"
+    )
+    distillation: Distillation | None = None
+    start_from: str | None = Field(
+        default=None, description="run whose weights are the first ones: the second of two stages"
+    )
     augmentation: Annotated[Augmentation, Field(discriminator="kind")] = PaddedCrop()
     latent_weights: LatentWeights = LatentWeights()
+    checkpoint_minutes: NotNegative = Field(
+        default=10.0, description="minutes between checkpoints inside an epoch; 0: after every step"
+    )
+    deterministic: bool = Field(default=False, description="bit-identical weights for one seed on one machine; slower")
+
+    @model_validator(mode="after")
+    def _parts_fit_the_batch(self) -> "Training":
+        if self.batch_size % self.gradient_accumulation:
+            raise ValueError(
+                f"'training.gradient_accumulation' must divide training.batch_size: {self.batch_size} images are not "
+                f"{self.gradient_accumulation} equal parts"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -298,6 +358,16 @@ class Recipe(Section):
             raise ValueError(
                 "'network.standardise_weights' makes the size of latent weights mean nothing, so they cannot be "
                 "clipped to [-1, 1] as well: set 'training.latent_weights.clip' to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bop_trains_plain_signs(self) -> "Recipe":
+        """Standardised, ±1 becomes ±1 less the filter's mean: the gradient ends for whichever sign is rarer."""
+        if self.network.standardise_weights and isinstance(self.training.optimizer, Bop):
+            raise ValueError(
+                "'network.standardise_weights' must be false with 'training.optimizer.kind' bop, whose weights are +1 "
+                "and -1: standardised, one of the two would get no gradient"
             )
         return self
 

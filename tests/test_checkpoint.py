@@ -1,8 +1,11 @@
 """Checkpoints: exact round trip with the optimizer's state, and what is said of damaged ones."""
 
+import errno
 import hashlib
 import io
 import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,17 @@ from edgehybrid.errors import RunError
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.recipe import load_recipe
-from edgehybrid.training.checkpoint import read_record, restore_checkpoint, save_checkpoint
+from edgehybrid.training.checkpoint import (
+    Progress,
+    Record,
+    has_checkpoint,
+    read_record,
+    remove_left_overs,
+    restore_checkpoint,
+    save_checkpoint,
+    set_values,
+    values_of,
+)
 from edgehybrid.training.run_folder import RunFolder, create_run, open_run
 
 
@@ -43,6 +56,10 @@ def values(*holders: Any) -> list[Any]:
     return [getattr(v, "latent_variable", v).numpy() for holder in holders for v in holder.variables]
 
 
+def save(run: RunFolder, trained: tuple[Any, Any], epoch: int) -> Record:
+    return save_checkpoint(run, values_of(*trained), Progress(epoch=epoch))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     return create_run(tmp_path, load_recipe("digits"))
@@ -50,7 +67,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def saved(run: RunFolder) -> RunFolder:
-    save_checkpoint(run, *tiny(1), epoch=1)
+    save(run, tiny(1), 1)
     return run
 
 
@@ -64,7 +81,7 @@ def test_restores_model_and_optimizer_exactly(run: RunFolder) -> None:
     expected = values(model, optimizer)
     # Weights alone would agree for a forgotten optimizer; iterations, two moments a variable are there too.
     assert len(expected) > 2 * len(values(model))
-    record = save_checkpoint(run, model, optimizer, epoch=3)
+    record = save(run, (model, optimizer), 3)
     assert restore_checkpoint(run, other, other_optimizer) == record
     assert record.epoch == 3
     for got, wanted in zip(values(other, other_optimizer), expected, strict=True):
@@ -74,18 +91,64 @@ def test_restores_model_and_optimizer_exactly(run: RunFolder) -> None:
 def test_restores_a_model_without_its_optimizer(run: RunFolder) -> None:
     model, optimizer = tiny(1)
     other, _ = tiny(2)
-    save_checkpoint(run, model, optimizer, epoch=1)
+    save(run, (model, optimizer), 1)
     restore_checkpoint(run, other)
     for got, wanted in zip(values(other), values(model), strict=True):
         np.testing.assert_array_equal(got, wanted)
 
 
-def test_keeps_only_the_newest_file(run: RunFolder) -> None:
+def test_keeps_the_two_newest_files(run: RunFolder) -> None:
+    trained = tiny(1)
     for epoch in (1, 2, 10):
-        save_checkpoint(run, *tiny(epoch), epoch=epoch)
+        save(run, trained, epoch)
     names = sorted(path.name for path in (run.path / "checkpoint").iterdir())
-    assert names == ["epoch-0010.npz", "latest.json"]
+    # The older one is for a reader that has just read latest.json.
+    assert names == ["epoch-0002-step-0000000.npz", "epoch-0010-step-0000000.npz", "latest.json"]
     assert read_record(run).epoch == 10
+
+
+def test_keeps_progress_and_extra_arrays(run: RunFolder) -> None:
+    # A sum of many float32 losses has all bits of a double: JSON must keep them.
+    progress = Progress(epoch=3, step=7, loss_sum=1 / 3, correct=5, images=700, seconds=0.1)
+    memory = {"signs.conv1": np.arange(5, dtype=np.uint8)}
+    save_checkpoint(run, values_of(*tiny(1)), progress, memory)
+    restored: dict[str, Any] = {}
+    record = restore_checkpoint(run, *tiny(2), restored)
+    assert {key: getattr(record, key) for key in asdict(progress)} == asdict(progress)
+    assert list(restored) == ["signs.conv1"]
+    np.testing.assert_array_equal(restored["signs.conv1"], memory["signs.conv1"])
+
+
+def test_a_full_disk_keeps_the_old_checkpoint_and_says_how_to_go_on(
+    saved: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"cannot be written: .*No space left") as caught:
+        save(saved, tiny(2), 2)
+    monkeypatch.undo()
+    assert "--resume" in (caught.value.next_step or "")
+    assert restore_checkpoint(saved, *tiny(3)).epoch == 1
+    assert not [path for path in saved.path.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_removes_what_a_killed_writer_left(saved: RunFolder) -> None:
+    left = [saved.path / "checkpoint" / ".epoch-0002-step-0000000.npz.123.tmp", saved.path / ".metrics.jsonl.123.tmp"]
+    for path in left:
+        path.write_bytes(b"half")
+    remove_left_overs(saved)
+    assert not any(path.exists() for path in left)
+    assert restore_checkpoint(saved, *tiny(3)).epoch == 1
+
+
+def test_values_go_to_another_model(run: RunFolder) -> None:
+    model, optimizer = tiny(1)
+    other, _ = tiny(2)
+    set_values(other, values_of(model, optimizer))
+    for got, wanted in zip(values(other), values(model), strict=True):
+        np.testing.assert_array_equal(got, wanted)
 
 
 def test_an_interrupted_save_leaves_the_old_checkpoint(saved: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,15 +159,15 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(saved: RunFolder, monkeyp
 
     monkeypatch.setattr("edgehybrid.training.checkpoint.write_atomically", killed)
     with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(saved, *tiny(2), epoch=2)
+        save(saved, tiny(2), 2)
     assert restore_checkpoint(saved, *tiny(3)).epoch == 1
 
 
 def test_refuses_a_run_without_a_checkpoint(run: RunFolder) -> None:
     with pytest.raises(RunError, match="no checkpoint") as caught:
         read_record(run)
-    # Resuming needs a checkpoint itself.
-    assert "Train a new run" in (caught.value.next_step or "")
+    assert "--resume" in (caught.value.next_step or "")
+    assert not has_checkpoint(run)
 
 
 @pytest.mark.parametrize(

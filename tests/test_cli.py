@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from report_samples import HYBRID, make_row
 
 from edgehybrid import results
 from edgehybrid.recipe import load_recipe, recipe_names
-from edgehybrid.training.run_folder import RunFolder
+from edgehybrid.training.checkpoint import Record
+from edgehybrid.training.run_folder import RunFolder, create_run
 
 COMMAND = Path(sys.executable).parent / "edgehybrid"
 COMMANDS = ("train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo")
@@ -142,6 +144,43 @@ def test_refuses_a_run_folder_of_another_recipe(run: Path, tmp_path: Path) -> No
     recipe = run / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("width: 0.25", "width: 0.5"))
     refuse(["train", "--resume", run.name], tmp_path, 1, "the checkpoint of another recipe")
+
+
+@pytest.mark.parametrize(
+    ("setting", "key"),
+    [
+        ("training.distillation.teacher=absent", "training.distillation.teacher: absent"),
+        ("training.start_from=absent", "training.start_from: absent"),
+    ],
+    ids=["teacher", "first stage"],
+)
+def test_refuses_to_build_on_a_run_that_is_not_there(setting: str, key: str, tmp_path: Path) -> None:
+    refuse(["train", "digits", "--set", setting], tmp_path, 1, "cannot be used", key, "Train that run first")
+
+
+def test_refuses_a_teacher_of_another_data_set(tmp_path: Path) -> None:
+    teacher = create_run(tmp_path / "runs", load_recipe("xnor_res"))
+    (teacher.path / "checkpoint").mkdir()
+    record = Record(file="epoch-0001.npz", sha256="0" * 64, recipe_sha256=teacher.recipe_sha256, epoch=1)
+    (teacher.path / "checkpoint" / "latest.json").write_text(json.dumps(asdict(record)))
+    setting = f"training.distillation.teacher={teacher.name}"
+    refuse(
+        ["train", "digits", "--set", setting], tmp_path, 1, "The teacher was trained on other images",
+        "data.dataset: cifar100", "data.dataset: digits",
+    )  # fmt: skip
+
+
+def test_refuses_a_batch_that_is_not_so_many_equal_parts(tmp_path: Path) -> None:
+    settings = ["--set", "training.batch_size=64", "--set", "training.gradient_accumulation=3"]
+    refuse(["train", "digits", *settings], tmp_path, 2, "must divide training.batch_size", "64", "3 equal parts")
+
+
+@pytest.mark.parametrize("tf_config", ["{", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}'])
+def test_refuses_a_tf_config_that_does_not_say_which_worker_this_is(tf_config: str, tmp_path: Path) -> None:
+    refuse(
+        ["train", "digits", "--strategy", "workers"], tmp_path, 2, "TF_CONFIG does not say which worker this is",
+        tf_config, TF_CONFIG=tf_config,
+    )  # fmt: skip
 
 
 def write_cifar100(folder: Path, label: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +13,12 @@ import pytest
 from edgehybrid.data.arrays import Split, load_split
 from edgehybrid.data.source import Source
 from edgehybrid.errors import DataError, EdgehybridError, RunError
+from edgehybrid.networks import network_of
 from edgehybrid.recipe import Data, Recipe, load_recipe
 from edgehybrid.training import loop
 from edgehybrid.training.checkpoint import read_record
-from edgehybrid.training.run_folder import RunFolder, open_run
+from edgehybrid.training.lock import owned
+from edgehybrid.training.run_folder import RunFolder, create_run, open_run
 
 TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
 SMALL = ("network.width=0.25", "data.image_side=8", f"training.batch_size={BATCH}")
@@ -83,6 +86,7 @@ def test_metrics_have_a_line_an_epoch_with_these_keys(trained: Trained) -> None:
     for line in lines:
         assert list(line) == [
             "epoch", "loss", "top1_train_percent", "learning_rate", "images_per_second", "top1_percent", "seconds",
+            "health", "hints",
         ]  # fmt: skip
         assert math.isfinite(line["loss"])
 
@@ -124,10 +128,9 @@ def test_the_environment_is_written(trained: Trained) -> None:
 
 def test_the_trained_model_has_the_accuracy_of_the_last_line(trained: Trained) -> None:
     model, record = loop.trained_model(trained.whole)
+    batches = few_images(trained.whole.recipe.data).evaluation_batches("test")
     assert record.epoch == 2
-    assert (
-        100 * loop.accuracy(model, few_images(trained.whole.recipe.data)) == trained.whole.epochs()[-1]["top1_percent"]
-    )
+    assert 100 * loop.accuracy(model, batches) == trained.whole.epochs()[-1]["top1_percent"]
 
 
 def test_two_runs_of_one_seed_have_equal_losses(trained: Trained) -> None:
@@ -155,7 +158,7 @@ def test_a_loss_that_is_not_a_number_names_epoch_and_step(tmp_path: Path, monkey
     recipe = recipe_of(
         "training.optimizer.kind=sgd", "training.optimizer.learning_rate=1e30", "training.schedule.kind=constant"
     )
-    with pytest.raises(EdgehybridError, match=r"not a number any more: epoch 1, step [23] of 3") as caught:
+    with pytest.raises(EdgehybridError, match=r"not a number any more: epoch 1, step [23] of 3, first in") as caught:
         loop.train(recipe, tmp_path, no_step, no_epoch)
     assert "learning_rate" in (caught.value.next_step or "")
 
@@ -168,21 +171,74 @@ def test_without_data_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "runs").exists()
 
 
-def test_accuracy_counts_over_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accuracy_counts_over_several_batches() -> None:
     class Identity:
         def predict_on_batch(self, images: Any) -> Any:
             return images
 
-    monkeypatch.setattr(loop, "EVALUATION_BATCH", 3)
     logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
     labels = np.array([0, 1, 2, 3, 0, 0, 0])
+    batches = [(logits[begin : begin + 3], labels[begin : begin + 3]) for begin in (0, 3, 6)]
+    assert loop.accuracy(Identity(), batches) == 5 / 7
 
-    class Logits:
-        test_images = 7
 
-        def evaluation_batches(self, part: str, batch_size: int) -> Any:
-            assert part == "test"
-            for begin in range(0, 7, batch_size):
-                yield logits[begin : begin + batch_size], labels[begin : begin + batch_size]
+def test_a_run_stopped_inside_an_epoch_goes_on_at_its_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Trained
+) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    steps: list[tuple[int, int, int]] = []
 
-    assert loop.accuracy(Identity(), Logits()) == 5 / 7  # type: ignore[arg-type]
+    def on_step(epoch: int, step: int, of: int, images_per_second: float) -> None:
+        steps.append((epoch, step, of))
+        if (epoch, step) == (2, 1):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(EdgehybridError, match="interrupted; its checkpoint is that of epoch 2, step 2 of 3") as caught:
+        loop.train(recipe_of("training.epochs=2"), tmp_path, on_step, no_epoch)
+    run = open_run(next(tmp_path.iterdir()))
+    assert str(run.path) in (caught.value.next_step or "")
+    # The signal comes after step 1 of epoch 2; one more step is made, whose end all workers agree on.
+    assert (read_record(run).epoch, read_record(run).step) == (1, 2)
+    loop.resume(run, on_step, no_epoch)
+    assert steps == [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 1, 3), (2, 2, 3), (2, 3, 3)]
+    # Threads may add float32 numbers in another order: 1e-5 is about 100 roundings.
+    assert run.epochs()[1]["loss"] == pytest.approx(trained.whole.epochs()[1]["loss"], rel=1e-5)
+
+
+def test_a_run_without_a_checkpoint_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Trained
+) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    run = create_run(tmp_path, recipe_of("training.epochs=2"))
+    assert loop.resume(run, no_step, no_epoch)["loss"] == pytest.approx(trained.whole.epochs()[1]["loss"], rel=1e-5)
+
+
+def test_validation_images_are_held_out_and_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    run, last = loop.train(recipe_of("training.epochs=1", "data.validation_images=20"), tmp_path, no_step, no_epoch)
+    images = last["top1_validation_percent"] / 100 * 20
+    assert images == pytest.approx(round(images), abs=1e-9)
+    selected = run.selected_epoch()
+    assert selected is not None
+    assert selected["epoch"] == 1
+
+
+def test_a_second_process_may_not_train_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    run = create_run(tmp_path, recipe_of("training.epochs=1"))
+    with owned(run), pytest.raises(RunError, match="Another process trains this run"):
+        loop.resume(run, no_step, no_epoch)
+
+
+def test_figures_of_health_are_in_every_line(trained: Trained) -> None:
+    quantised = [layer.name for layer in network_of(trained.whole.recipe) if not layer.is_float]
+    for line in trained.whole.epochs():
+        assert list(line["health"]) == quantised
+
+
+def test_health_remembers_the_start_over_an_interruption(trained: Trained) -> None:
+    # The resumed process measures drift from the first weights of the run, not from those that it began with.
+    for layer, figures in trained.whole.epochs()[1]["health"].items():
+        again = trained.resumed.epochs()[1]["health"][layer]
+        assert again["alpha_drift_percent"] == pytest.approx(figures["alpha_drift_percent"], rel=1e-3)
+        assert again["sign_flip_percent"] == pytest.approx(figures["sign_flip_percent"], abs=2.0)

@@ -173,6 +173,29 @@ def test_refuses_to_clip_weights_that_are_standardised() -> None:
     assert recipe.network.standardise_weights
 
 
+def test_refuses_bop_for_weights_that_are_standardised() -> None:
+    overrides = [
+        "network.standardise_weights=true",
+        "training.latent_weights.clip=false",
+        "training.optimizer.kind=bop",
+    ]
+    with pytest.raises(RecipeError, match=r"'network\.standardise_weights' must be false .* bop"):
+        load_recipe("hybrid_res_a", overrides)
+
+
+@pytest.mark.parametrize(("batch_size", "parts"), [(64, 3), (64, 128)])
+def test_refuses_a_batch_that_is_not_so_many_equal_parts(batch_size: int, parts: int) -> None:
+    settings = [f"training.batch_size={batch_size}", f"training.gradient_accumulation={parts}"]
+    with pytest.raises(RecipeError, match=r"'training\.gradient_accumulation' must divide training\.batch_size"):
+        load_recipe("digits", settings)
+
+
+def test_naming_a_teacher_takes_the_defaults_of_distillation() -> None:
+    distillation = load_recipe("digits", ["training.distillation.teacher=a_run"]).training.distillation
+    assert distillation is not None
+    assert distillation.model_dump() == {"teacher": "a_run", "weight": 0.9, "temperature": 4.0}
+
+
 def test_is_frozen() -> None:
     recipe = load_recipe("hybrid_res_a")
     placement = recipe.network.placement

@@ -159,8 +159,8 @@ def test_says_the_range(file: Path, override: str, name: str, allowed: str) -> N
         ("data.dataset=cifar10", "digits, cifar100, imagenet2012", "cifar100"),
         ("network.architecture=resnet18", "resnet20, vgg19", "resnet20"),
         ("network.placement.float_filter_input=reel", "real, sign", "real"),
-        ("training.optimizer.kind=adamw", "sgd, adam", "adam"),
-        ("training.schedule.kind=cosin", "constant, step, cosine", "cosine"),
+        ("training.optimizer.kind=adamw", "sgd, adam, bop", "adam"),
+        ("training.schedule.kind=cosin", "constant, step, linear, cosine", "cosine"),
     ],
 )
 def test_lists_the_choices_and_the_nearest(file: Path, override: str, allowed: str, nearest: str) -> None:

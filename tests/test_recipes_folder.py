@@ -179,14 +179,16 @@ def in_words(field: dict[str, Any], plural: str = "") -> str:
     types = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
     words = types[field["type"]]
     low, above, high = field.get("minimum"), field.get("exclusiveMinimum"), field.get("maximum")
-    if "exclusiveMaximum" in field:
-        high = field["exclusiveMaximum"] - 1
+    below = field.get("exclusiveMaximum")
+    if below is not None and field["type"] == "integer":
+        below, high = None, below - 1
     limits = [f"> {above:g}"] if above is not None else []
     if low is not None and high is not None:
         limits.append(f"{low:g} … {high:.12g}")
     else:
         limits += [f"≥ {low:g}"] if low is not None else []
         limits += [f"≤ {high:g}"] if high is not None else []
+        limits += [f"< {below:g}"] if below is not None else []
     return ", ".join([words + plural, *limits])
 
 

@@ -101,6 +101,38 @@ def test_reads_a_line_an_epoch(tmp_path: Path) -> None:
     assert run.epochs() == [{"epoch": 1}, {"epoch": 2}]
 
 
+def selected_of(run: RunFolder, *validation_percents: float) -> int:
+    lines = [{"epoch": i, "top1_validation_percent": p} for i, p in enumerate(validation_percents, start=1)]
+    (run.path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    selected = run.selected_epoch()
+    assert selected is not None
+    return int(selected["epoch"])
+
+
+def test_selects_the_epoch_that_is_best_on_the_validation_images(tmp_path: Path) -> None:
+    assert selected_of(run_named(tmp_path, "a"), 40.0, 60.0, 50.0) == 2
+
+
+def test_selects_the_first_of_equals(tmp_path: Path) -> None:
+    assert selected_of(run_named(tmp_path, "a"), 40.0, 60.0, 60.0, 50.0) == 2
+
+
+def test_the_test_images_do_not_select(tmp_path: Path) -> None:
+    run = run_named(tmp_path, "a")
+    (run.path / "metrics.jsonl").write_text(
+        '{"epoch": 1, "top1_percent": 50, "top1_validation_percent": 60}\n'
+        '{"epoch": 2, "top1_percent": 90, "top1_validation_percent": 55}\n'
+    )
+    assert run.selected_epoch() == run.epochs()[0]
+
+
+@pytest.mark.parametrize("content", ["", '{"epoch": 1, "top1_percent": 50}\n'])
+def test_without_validation_images_no_epoch_is_selected(content: str, tmp_path: Path) -> None:
+    run = run_named(tmp_path, "a")
+    (run.path / "metrics.jsonl").write_text(content)
+    assert run.selected_epoch() is None
+
+
 @pytest.mark.parametrize("content", [b'{"epoch": 1}\n{"epo', b"\xff\xfe\n"])
 def test_refuses_damaged_metrics(tmp_path: Path, content: bytes) -> None:
     run = run_named(tmp_path, "a")

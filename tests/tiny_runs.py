@@ -44,11 +44,11 @@ def random_model(recipe: Recipe, seed: int = 0) -> Any:
 def random_run(runs: Path, recipe: Recipe, seed: int = 0) -> RunFolder:
     """A run folder whose checkpoint holds the weights of ``random_model``."""
     from edgehybrid.model.compat import keras
-    from edgehybrid.training.checkpoint import save_checkpoint
+    from edgehybrid.training.checkpoint import Progress, save_checkpoint, values_of
 
     run = create_run(runs, recipe)
     model = random_model(recipe, seed)
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(model.trainable_variables)
-    save_checkpoint(run, model, optimizer, 1)
+    save_checkpoint(run, values_of(model, optimizer), Progress(epoch=1))
     return run

@@ -13,8 +13,10 @@ BATCH_NORM_EPSILON = 1e-4
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def build_model(network: Network) -> Any:
+def build_model(network: Network, synchronized: bool = False) -> Any:
     """The Keras model of a network, with random weights from Keras' global generator.
+
+    With ``synchronized``, BatchNorm takes its statistics over the images of all replicas of a distribution strategy.
 
     Input: float32 (batch, side, side, channels), normalised. Output: float32 logits (batch, classes).
     """
@@ -27,13 +29,15 @@ def build_model(network: Network) -> Any:
         elif node.op == "add":
             values[node.name] = keras.layers.Add(name=node.name)(inputs)
         else:
-            values[node.name] = _elementwise_or_pool(node.op, node.name)(inputs[0])
+            values[node.name] = _elementwise_or_pool(node.op, node.name, synchronized)(inputs[0])
     return keras.Model(image, values[network.graph[-1].name], name=network.name.replace("/", "_"))
 
 
-def _elementwise_or_pool(op: str, name: str) -> Any:
+def _elementwise_or_pool(op: str, name: str, synchronized: bool) -> Any:
     if op == "batch_norm":
-        return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name)
+        return keras.layers.BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, synchronized=synchronized, name=name
+        )
     makers = {
         "relu": keras.layers.ReLU,
         "rprelu": RPReLU,

@@ -97,15 +97,18 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The hook of tf_keras' Conv2D; larq has quantised ``kernel``."""
         if self.standardise:
-            kernel = self.kernel_quantizer(standardised(self.latent_kernel))
+            kernel = self.kernel_quantizer(self.real_kernel())
         if self.kernel_size == (1, 1):
             return pointwise_convolution(inputs, kernel, self.strides[0])
         return super().convolution_op(inputs, kernel)
 
     def alpha(self) -> Any:
         """Mean |W| of each filter, or mean |Ŵ|, shape (filters,)."""
-        kernel = standardised(self.latent_kernel) if self.standardise else self.latent_kernel
-        return tf.reduce_mean(tf.abs(kernel), axis=[0, 1, 2])
+        return tf.reduce_mean(tf.abs(self.real_kernel()), axis=[0, 1, 2])
+
+    def real_kernel(self) -> Any:
+        """What is quantised: W, or Ŵ; shape (k, k, I, filters)."""
+        return standardised(self.latent_kernel) if self.standardise else self.latent_kernel
 
     def get_config(self) -> dict[str, Any]:
         """Keras' constructor arguments."""

@@ -1,31 +1,50 @@
 """Recipe → run folder: the training loop, top to bottom."""
 
-import json
-import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgehybrid.data.source import Source, open_source
+from edgehybrid.data.sharding import check_shard
+from edgehybrid.data.source import open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
-from edgehybrid.model.compat import keras, tf, versions
-from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
+from edgehybrid.model.compat import tf, versions
 from edgehybrid.model.precision import set_convolution_precision
-from edgehybrid.networks import Network, network_of
-from edgehybrid.recipe import Adam, Recipe, Training
-from edgehybrid.training.checkpoint import Record, read_record, restore_checkpoint, save_checkpoint
-from edgehybrid.training.run_folder import RunFolder, create_run, write_atomically, write_environment
+from edgehybrid.networks import network_of
+from edgehybrid.recipe import Recipe
+from edgehybrid.training.checkpoint import (
+    Progress,
+    Record,
+    Values,
+    has_checkpoint,
+    read_record,
+    remove_left_overs,
+    restore_checkpoint,
+    save_checkpoint,
+    set_values,
+)
+from edgehybrid.training.earlier_run import find_first_stage, find_teacher
+from edgehybrid.training.event_log import EventLog
+from edgehybrid.training.health import HealthMonitor, first_layer_not_finite, hints
+from edgehybrid.training.interruption import Interruption
+from edgehybrid.training.lock import owned
+from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
+from edgehybrid.training.run_folder import RunFolder, create_run, open_run, write_environment
 from edgehybrid.training.schedules import learning_rate
+from edgehybrid.training.step import Trainer, Wish
 
-EVALUATION_BATCH = 500
+# As many images as the figures of edgehybrid.training.health are taken from.
+HEALTH_IMAGES = 200
 
 # Called after each step with: epoch (from 1), step in the epoch (from 1), steps of an epoch, images/s.
-Progress = Callable[[int, int, int, float], None]
+OnStep = Callable[[int, int, int, float], None]
 Epoch = dict[str, Any]
+Arrays = dict[str, NDArray[Any]]
 OnEpoch = Callable[[Epoch], None]
 
 
@@ -35,7 +54,9 @@ def trained_model(run: RunFolder) -> tuple[Any, Record]:
     return model, restore_checkpoint(run, model)
 
 
-def train(recipe: Recipe, runs: Path, on_step: Progress, on_epoch: OnEpoch) -> tuple[RunFolder, Epoch]:
+def train(
+    recipe: Recipe, runs: Path, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one"
+) -> tuple[RunFolder, Epoch]:
     """Trains a recipe into a new run folder below ``runs``; after each epoch, a line in metrics.jsonl and a checkpoint.
 
     Two runs of one recipe see the same first weights, batches and augmentations: all come from the recipe's seed.
@@ -44,175 +65,199 @@ def train(recipe: Recipe, runs: Path, on_step: Progress, on_epoch: OnEpoch) -> t
         the run folder, and the metrics of the last epoch.
 
     Raises:
-        RecipeError, DataError: an impossible network, or no data; then no folder is made.
-        EdgehybridError: the loss is not a number, or no bfloat16 on this machine.
+        RecipeError, DataError, RunError: an impossible network, no data, no teacher; then no folder is made.
+        EdgehybridError: the loss is not a number, or a worker is gone.
     """
-    source, trainer = _prepare(recipe)
-    run = create_run(runs, recipe)
-    write_environment(run, versions())
-    return run, _run_epochs(run, 1, source, trainer, on_step, on_epoch)
+    replicas = Replicas(strategy)
+    session = _Session(recipe, runs, replicas)
+    name = ""
+    if replicas.is_chief:
+        run = create_run(runs, recipe)
+        write_environment(run, versions())
+        name = run.name
+    # All workers must see the chief's folder: they read its checkpoints when they resume.
+    run = open_run(runs / replicas.from_chief(name))
+    return run, session.run_epochs(run, on_step, on_epoch)
 
 
-def resume(run: RunFolder, on_step: Progress, on_epoch: OnEpoch) -> Epoch:
-    """Goes on after the last finished epoch of a run, with its weights and its optimizer's state.
+def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one") -> Epoch:
+    """Goes on where a run stopped, with its weights and its optimizer's state; at the start if it has no checkpoint.
 
     Returns:
         the metrics of the last epoch.
 
     Raises:
-        RunError: a missing or damaged checkpoint, or nothing left to train.
+        RunError: a damaged checkpoint, nothing left to train, or another process trains this run.
     """
-    if (done := read_record(run).epoch) >= run.recipe.training.epochs:
+    if has_checkpoint(run) and (done := read_record(run).epoch) >= run.recipe.training.epochs:
         raise RunError(
             "The run is finished.", received=f"{run.path}: {done} of {run.recipe.training.epochs} epochs",
             next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
         )  # fmt: skip
-    source, trainer = _prepare(run.recipe)
-    restore_checkpoint(run, trainer.model, trainer.optimizer)
-    return _run_epochs(run, done + 1, source, trainer, on_step, on_epoch)
+    replicas = Replicas(strategy)
+    return _Session(run.recipe, run.path.parent, replicas).run_epochs(run, on_step, on_epoch)
 
 
-def _prepare(recipe: Recipe) -> tuple[Source, "_Trainer"]:
-    network = network_of(recipe)
-    set_convolution_precision(recipe.training.precision)
-    source = open_source(recipe.data)
-    source.check()
-    keras.utils.set_random_seed(recipe.training.seed)
-    return source, _Trainer(recipe, network)
+def accuracy(model: Any, batches: Any) -> float:
+    """Share of the images whose largest logit is the label's, 0 … 1."""
+    correct = images = 0
+    for batch, labels in batches:
+        correct += int(np.sum(np.argmax(model.predict_on_batch(batch), axis=1) == np.asarray(labels)))
+        images += len(labels)
+    return correct / images
 
 
-def _run_epochs(
-    run: RunFolder,
-    first: int,
-    source: Source,
-    trainer: "_Trainer",
-    on_step: Progress,
-    on_epoch: OnEpoch,
-) -> Epoch:
-    lines = run.epochs()[: first - 1]
-    with _EventLog(run, lines) as log:
-        for epoch in range(first, run.recipe.training.epochs + 1):
-            began = time.monotonic()
-            line = trainer.run_epoch(source, epoch, on_step)
-            line |= {
-                "top1_percent": 100 * accuracy(trainer.model, source),
-                "seconds": round(time.monotonic() - began, 3),
-            }
-            log.append(line)
-            save_checkpoint(run, trainer.model, trainer.optimizer, epoch)
-            lines.append(line)
-            on_epoch(line)
-    return lines[-1]
+class _Session:
+    """What one process trains with: images, model, optimizer."""
 
-
-def accuracy(model: Any, source: Source) -> float:
-    """Share of the test images whose largest logit is the label's, 0 … 1."""
-    correct = 0
-    for images, labels in source.evaluation_batches("test", EVALUATION_BATCH):
-        correct += int(np.sum(np.argmax(model.predict_on_batch(images), axis=1) == labels))
-    return correct / source.test_images
-
-
-class _Trainer:
-    """Model, optimizer and the compiled step of one recipe."""
-
-    def __init__(self, recipe: Recipe, network: Network) -> None:
-        self.recipe = recipe
-        self.model = build_model(network)
-        self.optimizer = _optimizer(recipe.training)
-        self.variables = self.model.trainable_variables
-        self.optimizer.build(self.variables)
-        self.latent = {
-            id(layer.latent_kernel): layer.latent_kernel
-            for layer in self.model.layers
-            if isinstance(layer, ScaledQuantConv2D)
-        }
-        self._compiled = tf.function(self._step, reduce_retracing=True)
-
-    def run_epoch(self, source: Source, epoch: int, on_step: Progress) -> Epoch:
-        """All batches of one epoch. Returns its mean loss, training accuracy and speed."""
-        training = self.recipe.training
-        steps = source.steps(training.batch_size)
-        batches = source.training_batches(training.augmentation, training.batch_size, training.seed, epoch)
-        loss_sum, correct, seen, began = 0.0, 0, 0, time.monotonic()
-        for step, (images, labels) in enumerate(batches):
-            self.optimizer.learning_rate.assign(learning_rate(training, (epoch - 1) * steps + step, steps))
-            loss, hits = self._compiled(images, labels)
-            count = len(labels)
-            loss_sum, correct, seen = loss_sum + float(loss) * count, correct + int(hits), seen + count
-            if not math.isfinite(loss_sum):
-                raise EdgehybridError(
-                    f"The loss is not a number any more: epoch {epoch}, step {step + 1} of {steps}.",
-                    next_step="Lower training.optimizer.learning_rate, or set training.gradient_clip_norm.",
-                )
-            on_step(epoch, step + 1, steps, seen / (time.monotonic() - began))
-        return {
-            "epoch": epoch,
-            "loss": loss_sum / seen,
-            "top1_train_percent": 100 * correct / seen,
-            "learning_rate": float(self.optimizer.learning_rate.numpy()),
-            "images_per_second": round(seen / (time.monotonic() - began), 1),
-        }
-
-    def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        training = self.recipe.training
-        with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        gradients = tape.gradient(loss, self.variables)
-        gradients = [self._prepared(g, v) for g, v in zip(gradients, self.variables, strict=True)]
-        if training.gradient_clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, training.gradient_clip_norm)
-        self.optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
-        for kernel in self.latent.values():
-            self._tidy(kernel)
-        return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int32))
-
-    def _prepared(self, gradient: Any, variable: Any) -> Any:
-        """Scale of latent weights, then weight decay, which PyTorch's optimizers add to the gradient."""
-        training = self.recipe.training
-        variable = getattr(variable, "latent_variable", variable)
-        if id(variable) in self.latent and training.latent_weights.gradient_scale == "xnor_net":
-            gradient *= xnor_net_gradient_scale(tuple(variable.shape))
-        return gradient + training.weight_decay * variable if training.weight_decay else gradient
-
-    def _tidy(self, kernel: Any) -> None:
-        latent_weights = self.recipe.training.latent_weights
-        value = centred(kernel) if latent_weights.centre else kernel
-        if latent_weights.clip:
-            value = tf.clip_by_value(value, -1.0, 1.0)
-        if latent_weights.centre or latent_weights.clip:
-            kernel.assign(value)
-
-
-def _optimizer(training: Training) -> Any:
-    chosen = training.optimizer
-    if isinstance(chosen, Adam):
-        return keras.optimizers.Adam(
-            chosen.learning_rate, beta_1=chosen.beta_1, beta_2=chosen.beta_2, epsilon=chosen.epsilon
+    def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas) -> None:
+        self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
+        check_shard(self.training.batch_size, replicas.shards[0])
+        set_convolution_precision(self.training.precision)
+        teacher, first_stage = find_teacher(recipe, runs), find_first_stage(recipe, runs)
+        self.source = open_source(recipe.data)
+        self.source.check()
+        if self.training.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        self.trainer = Trainer(
+            recipe,
+            replicas.strategy,
+            trained_model(teacher)[0] if teacher else None,
+            trained_model(first_stage)[0] if first_stage else None,
         )
-    return keras.optimizers.SGD(chosen.learning_rate, momentum=chosen.momentum, nesterov=chosen.nesterov)
+        # Reading the variables of several copies takes all workers; the chief evaluates a model of its own.
+        self.model = self.trainer.model if replicas.count == 1 else build_model(network_of(recipe))
+        replicas.check_same("recipes", recipe.sha256)
+
+    def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch) -> Epoch:
+        """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""
+        with ExitStack() as stack:
+            stack.enter_context(lost_workers_explained(self.replicas))
+            if self.replicas.is_chief:
+                stack.enter_context(owned(run))
+                remove_left_overs(run)
+            progress, memory = Progress(epoch=0), Arrays()
+            if has_checkpoint(run):
+                progress = restore_checkpoint(run, self.trainer.model, self.trainer.optimizer, memory)
+            values = self.trainer.values()
+            writer = None
+            if self.replicas.is_chief:
+                writer = _Writer(run, self, values, progress, memory)
+                stack.enter_context(writer.log)
+            interruption = stack.enter_context(Interruption())
+            for epoch in range(progress.epoch + 1, self.training.epochs + 1):
+                progress = self._run_epoch(run, epoch, progress, writer, interruption, on_step)
+                values = self.trainer.values()
+                if writer is not None:
+                    on_epoch(writer.end_epoch(progress, values))
+                progress = Progress(epoch=epoch)
+            self.replicas.from_chief("the last epoch is written")
+        return run.epochs()[-1]
+
+    def _run_epoch(
+        self,
+        run: RunFolder,
+        epoch: int,
+        progress: Progress,
+        writer: "_Writer | None",
+        interruption: Interruption,
+        on_step: OnStep,
+    ) -> Progress:
+        """The steps of an epoch that are left, with a checkpoint every few minutes. Returns the sums over the epoch."""
+        training = self.training
+        steps = self.source.steps(training.batch_size, self.replicas.count)
+        parts = [
+            self.source.training_batches(
+                training.augmentation, training.batch_size, training.seed, epoch, progress.step, shard
+            )
+            for shard in self.replicas.shards
+        ]
+        for step, batches in enumerate(zip(*parts, strict=True), start=progress.step):
+            began = time.monotonic()
+            rate = learning_rate(training, (epoch - 1) * steps + step, steps)
+            wish = Wish.STOP if interruption.requested else Wish.SAVE if writer and writer.is_due() else Wish.NOTHING
+            result, wish = self.trainer.step(batches, rate, wish)
+            if not result.finite:
+                raise self._not_finite(epoch, step, steps, batches[0][0])
+            progress = Progress(
+                epoch=epoch - 1, step=step + 1, loss_sum=progress.loss_sum + result.loss_sum,
+                correct=progress.correct + result.correct, images=progress.images + result.images,
+                seconds=progress.seconds + time.monotonic() - began,
+            )  # fmt: skip
+            on_step(epoch, step + 1, steps, progress.images / progress.seconds)
+            if wish is Wish.NOTHING or step + 1 == steps:
+                continue
+            values = self.trainer.values()
+            if writer is not None:
+                writer.save(progress, values)
+            if wish is Wish.STOP:
+                raise EdgehybridError(
+                    f"Training was interrupted; its checkpoint is that of epoch {epoch}, step {step + 1} of {steps}.",
+                    next_step=f"edgehybrid train --resume {run.path}",
+                )
+        return progress
+
+    def _not_finite(self, epoch: int, step: int, steps: int, images: Any) -> EdgehybridError:
+        where = f"epoch {epoch}, step {step + 1} of {steps}"
+        if self.replicas.count == 1 and (layer := first_layer_not_finite(self.trainer.model, images)):
+            where += f", first in layer {layer}"
+        return EdgehybridError(
+            f"The loss is not a number any more: {where}.",
+            next_step="Lower training.optimizer.learning_rate, or set training.gradient_clip_norm. The run keeps its "
+            "last checkpoint.",
+        )
 
 
-class _EventLog:
-    """metrics.jsonl and TensorBoard events of a run. Lines after a resumed epoch are dropped: they are redone."""
+class _Writer:
+    """What the chief writes: metrics, health, checkpoints."""
 
-    def __init__(self, run: RunFolder, lines: list[Epoch]) -> None:
-        self._path = run.path / "metrics.jsonl"
-        self._lines = [json.dumps(line) for line in lines]
-        self._events = tf.summary.create_file_writer(str(run.path / "tensorboard"))
+    def __init__(self, run: RunFolder, session: _Session, values: Values, progress: Progress, memory: Arrays) -> None:
+        self._run, self._session = run, session
+        self.log = EventLog(run, progress.epoch)
+        self._saved_at = time.monotonic()
+        # The first batch of the training, the same one after each epoch.
+        first = session.source.training_batches(session.training.augmentation, HEALTH_IMAGES, session.training.seed, 0)
+        self._health_images = next(iter(first))[0]
+        if session.model is not session.trainer.model:
+            set_values(session.model, values)
+        self._monitor = HealthMonitor(session.model)
+        self._monitor.memory |= memory
 
-    def __enter__(self) -> "_EventLog":
-        return self
+    def is_due(self) -> bool:
+        """Whether the last checkpoint is old enough for another."""
+        return time.monotonic() - self._saved_at >= 60 * self._session.training.checkpoint_minutes
 
-    def __exit__(self, *_: object) -> None:
-        self._events.close()
+    def save(self, progress: Progress, values: Values) -> None:
+        """Writes a checkpoint."""
+        save_checkpoint(self._run, values, progress, self._monitor.memory)
+        self._saved_at = time.monotonic()
 
-    def append(self, line: Epoch) -> None:
-        """Writes one epoch's metrics. The file is replaced as a whole, so that it never ends in half a line."""
-        self._lines.append(json.dumps(line))
-        write_atomically(self._path, "".join(f"{text}\n" for text in self._lines).encode())
-        with self._events.as_default(step=line["epoch"]):
-            for name, value in line.items():
-                tf.summary.scalar(name, value)
-        self._events.flush()
+    def end_epoch(self, sums: Progress, values: Values) -> Epoch:
+        """Evaluates, then writes the epoch's line and checkpoint. Returns the line."""
+        session, epoch = self._session, sums.epoch + 1
+        if session.model is not session.trainer.model:
+            set_values(session.model, values)
+        health = self._monitor.measure(self._health_images)
+        validation, left_out = {}, session.source.left_out_images(session.replicas.count)
+        if session.source.validation_images:
+            validation = {"top1_validation_percent": self._top1_percent("validation")}
+        line = {
+            "epoch": epoch,
+            "loss": sums.loss_sum / sums.images,
+            "top1_train_percent": 100 * sums.correct / sums.images,
+            "learning_rate": float(session.trainer.optimizer.learning_rate.numpy()),
+            "images_per_second": round(sums.images / sums.seconds, 1),
+            "top1_percent": self._top1_percent("test"),
+            **validation,
+            **({"left_out_images": left_out} if left_out else {}),
+            "seconds": round(sums.seconds, 3),
+            "health": health,
+            "hints": hints(health, session.training, epoch),
+        }
+        self.log.append(line)
+        self._monitor.begin_epoch()
+        self.save(Progress(epoch=epoch), values)
+        return line
+
+    def _top1_percent(self, part: Literal["validation", "test"]) -> float:
+        return 100 * accuracy(self._session.model, self._session.source.evaluation_batches(part))

@@ -51,6 +51,11 @@ class RunFolder:
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise RunError(f"{path}: a line is not JSON: {error}.") from error
 
+    def selected_epoch(self) -> dict[str, Any] | None:
+        """The epoch with the best accuracy on the validation images, the first of equals; None without such images."""
+        lines = [line for line in self.epochs() if "top1_validation_percent" in line]
+        return max(lines, key=lambda line: line["top1_validation_percent"], default=None)
+
 
 def create_run(runs: Path, recipe: Recipe) -> RunFolder:
     """Makes a new run folder with the resolved recipe and the environment.
@@ -118,7 +123,7 @@ def find_run(runs: Path, name_or_path: str | None) -> RunFolder:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader finds the old content or the new one, never a part."""
+    """Writes a file so that a reader finds the old content or the new one, never a part; also after a power loss."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
@@ -126,5 +131,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     finally:
         temporary.unlink(missing_ok=True)

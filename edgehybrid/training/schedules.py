@@ -6,14 +6,23 @@ from edgehybrid.recipe import Training
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of ``step`` (counted from 0).
+    """The learning rate of ``step`` (counted from 0), with lr the optimizer's and T all steps of the training.
 
-    constant: lr. step: lr · factor^(listed epochs that have begun). cosine: lr · (1 + cos(π step / all steps)) / 2.
+    constant: lr. step: lr · factor^(listed epochs that have begun). linear: lr · (1 - step / T).
+    cosine: lr · (1 + cos(π step / T)) / 2. During the warm-up of W steps times (step + 1) / W, at most 1.
     """
-    base, schedule = training.optimizer.learning_rate, training.schedule
+    warm_up_steps = training.warm_up_epochs * steps_per_epoch
+    warm_up = min(1.0, (step + 1) / warm_up_steps) if warm_up_steps else 1.0
+    return training.optimizer.learning_rate * warm_up * _decay(training, step, steps_per_epoch)
+
+
+def _decay(training: Training, step: int, steps_per_epoch: int) -> float:
+    schedule, progress = training.schedule, step / (steps_per_epoch * training.epochs)
     if schedule.kind == "step":
         epoch = step // steps_per_epoch + 1
-        return base * schedule.factor ** sum(epoch >= begin for begin in schedule.epochs)
+        return float(schedule.factor ** sum(epoch >= begin for begin in schedule.epochs))
     if schedule.kind == "cosine":
-        return base * (1 + math.cos(math.pi * step / (steps_per_epoch * training.epochs))) / 2
-    return base
+        return (1 + math.cos(math.pi * progress)) / 2
+    if schedule.kind == "linear":
+        return 1 - progress
+    return 1.0

@@ -1,0 +1,66 @@
+"""metrics.jsonl and TensorBoard events of a run."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edgehybrid.errors import RunError
+from edgehybrid.model.compat import tf
+from edgehybrid.training.run_folder import RunFolder, write_atomically
+
+
+class EventLog:
+    """Context manager that keeps the first ``epochs`` lines of a run; later ones are redone, and so dropped.
+
+    Raises:
+        RunError: the disk is full or refuses.
+    """
+
+    def __init__(self, run: RunFolder, epochs: int) -> None:
+        self._run = run
+        self._path = run.path / "metrics.jsonl"
+        self._lines = [json.dumps(line) for line in run.epochs()[:epochs]]
+        with self._refusal_explained():
+            self._events = tf.summary.create_file_writer(str(run.path / "tensorboard"))
+
+    def __enter__(self) -> "EventLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._events.close()
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Writes one epoch's metrics. The file is replaced as a whole, so it never ends in half a line.
+
+        Raises:
+            RunError: the disk is full or refuses.
+        """
+        self._lines.append(json.dumps(line))
+        with self._refusal_explained():
+            write_atomically(self._path, "".join(f"{text}\n" for text in self._lines).encode())
+            with self._events.as_default(step=line["epoch"]):
+                for name, value in _numbers("", line):
+                    tf.summary.scalar(name, value)
+            self._events.flush()
+
+    @contextmanager
+    def _refusal_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            raise RunError(
+                f"The metrics cannot be written: {error}.", received=self._path,
+                next_step=f"Make room, then 'edgehybrid train --resume {self._run.path}'.",
+            ) from error  # fmt: skip
+
+
+def _numbers(prefix: str, line: dict[str, Any]) -> list[tuple[str, float]]:
+    """The numbers of a line under names such as ``health/conv2/alpha``; texts are left to metrics.jsonl."""
+    found: list[tuple[str, float]] = []
+    for name, value in line.items():
+        if isinstance(value, dict):
+            found += _numbers(f"{prefix}{name}/", value)
+        elif isinstance(value, int | float):
+            found.append((f"{prefix}{name}", value))
+    return found

@@ -1,0 +1,55 @@
+"""The optimizer of a recipe: one of Keras, or Bop for the 1-bit weights and Adam for all other variables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from edgehybrid.model.compat import keras, larq
+from edgehybrid.recipe import Adam, Bop, Sgd
+
+
+class Optimizer:
+    """One or two Keras optimizers, each with its share of the variables.
+
+    Args:
+        chosen: the recipe's section ``training.optimizer``.
+        variables: all trainable variables, the real-valued ones behind quantised ones.
+        binary: those of ``variables`` that are 1-bit weights. Bop flips them; the others train them as any variable.
+    """
+
+    def __init__(self, chosen: Sgd | Adam | Bop, variables: Sequence[Any], binary: Sequence[Any]) -> None:
+        bits = {id(variable) for variable in binary} if isinstance(chosen, Bop) else set()
+        self._variables = list(variables)
+        self._main, self._main_part = _keras_optimizer(chosen), [id(v) not in bits for v in variables]
+        self._main.build([v for v, is_main in zip(variables, self._main_part, strict=True) if is_main])
+        self._bop = None
+        if isinstance(chosen, Bop) and bits:
+            self._bop = larq.optimizers.Bop(chosen.threshold, chosen.gamma)
+            self._bop._create_all_weights(list(binary))
+
+    @property
+    def learning_rate(self) -> Any:
+        """The variable that holds the learning rate."""
+        return self._main.learning_rate
+
+    @property
+    def variables(self) -> list[Any]:
+        """What a checkpoint must keep: steps, moments and running means."""
+        return [*self._main.variables, *(self._bop.weights if self._bop is not None else [])]
+
+    def apply(self, gradients: Sequence[Any]) -> None:
+        """One step. ``gradients`` are those of the whole batch, in the order of the variables."""
+        found = list(zip(gradients, self._variables, self._main_part, strict=True))
+        self._main.apply_gradients([(g, v) for g, v, main in found if main], skip_gradients_aggregation=True)
+        if self._bop is not None:
+            pairs = [(g, v) for g, v, main in found if not main]
+            self._bop.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+
+def _keras_optimizer(chosen: Sgd | Adam | Bop) -> Any:
+    if isinstance(chosen, Sgd):
+        return keras.optimizers.SGD(chosen.learning_rate, momentum=chosen.momentum, nesterov=chosen.nesterov)
+    if isinstance(chosen, Adam):
+        return keras.optimizers.Adam(
+            chosen.learning_rate, beta_1=chosen.beta_1, beta_2=chosen.beta_2, epsilon=chosen.epsilon
+        )
+    return keras.optimizers.Adam(chosen.learning_rate)

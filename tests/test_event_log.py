@@ -1,0 +1,139 @@
+"""metrics.jsonl and TensorBoard's events."""
+
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgehybrid.errors import RunError
+from edgehybrid.model.compat import tf
+from edgehybrid.recipe import load_recipe
+from edgehybrid.training.event_log import EventLog
+from edgehybrid.training.run_folder import RunFolder, create_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return create_run(tmp_path, load_recipe("digits"))
+
+
+def line_of(epoch: int, **more: Any) -> dict[str, Any]:
+    return {"epoch": epoch, "loss": 1 / epoch, **more}
+
+
+def events_of(run: RunFolder) -> dict[tuple[str, int], float]:
+    """Value by name and step."""
+    found = {}
+    for file in sorted((run.path / "tensorboard").iterdir()):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    return found
+
+
+def test_each_line_is_there_as_soon_as_it_is_written(run: RunFolder) -> None:
+    with EventLog(run, 0) as log:
+        for epoch in (1, 2, 3):
+            log.append(line_of(epoch))
+            assert run.epochs() == [line_of(e) for e in range(1, epoch + 1)]
+
+
+def test_the_file_is_replaced_and_no_other_is_left(run: RunFolder) -> None:
+    with EventLog(run, 0) as log:
+        log.append(line_of(1))
+        before = (run.path / "metrics.jsonl").stat().st_ino
+        log.append(line_of(2))
+    assert (run.path / "metrics.jsonl").stat().st_ino != before
+    assert not list(run.path.glob(".*"))
+
+
+def test_later_lines_than_the_checkpoint_are_redone(run: RunFolder) -> None:
+    with EventLog(run, 0) as log:
+        for epoch in (1, 2, 3):
+            log.append(line_of(epoch))
+    with EventLog(run, 1) as log:
+        log.append(line_of(2, again=1.0))
+    assert run.epochs() == [line_of(1), line_of(2, again=1.0)]
+
+
+def test_opening_changes_nothing(run: RunFolder) -> None:
+    with EventLog(run, 0) as log:
+        log.append(line_of(1))
+        log.append(line_of(2))
+    with EventLog(run, 1):
+        assert len(run.epochs()) == 2
+
+
+def test_tensorboard_gets_the_numbers_under_nested_names(run: RunFolder) -> None:
+    health = {"conv2": {"alpha": 0.5, "dead_percent": 25.0}, "conv3": {"alpha": 2.0}}
+    with EventLog(run, 0) as log:
+        log.append(line_of(1, seconds=3, health=health, hints=["look at conv2"]))
+        log.append(line_of(2))
+    assert events_of(run) == {
+        ("epoch", 1): 1, ("loss", 1): 1, ("seconds", 1): 3, ("health/conv2/alpha", 1): 0.5,
+        ("health/conv2/dead_percent", 1): 25, ("health/conv3/alpha", 1): 2, ("epoch", 2): 2, ("loss", 2): 0.5,
+    }  # fmt: skip
+
+
+def test_a_resumed_run_adds_its_events(run: RunFolder) -> None:
+    with EventLog(run, 0) as log:
+        log.append(line_of(1))
+    with EventLog(run, 1) as log:
+        log.append(line_of(2))
+    assert {step for _, step in events_of(run)} == {1, 2}
+
+
+def test_says_that_the_disk_refuses_and_keeps_the_old_lines(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(descriptor: int) -> None:
+        raise OSError("No space left on device")
+
+    with EventLog(run, 0) as log:
+        log.append(line_of(1))
+        monkeypatch.setattr("os.fsync", full_disk)
+        with pytest.raises(RunError, match="metrics cannot be written: No space left") as caught:
+            log.append(line_of(2))
+        monkeypatch.undo()
+    assert f"--resume {run.path}" in (caught.value.next_step or "")
+    assert run.epochs() == [line_of(1)]
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """Files of this process cannot grow beyond that, as on a full disk; for TensorFlow too."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_says_that_there_is_no_room_for_events_at_all(run: RunFolder) -> None:
+    with files_of_at_most(0), pytest.raises(RunError, match="metrics cannot be written"):
+        EventLog(run, 0)
+
+
+@pytest.mark.parametrize("size_bytes", [100, 1000, 3000])
+def test_says_that_there_is_no_more_room(run: RunFolder, size_bytes: int) -> None:
+    # Whether metrics.jsonl or TensorBoard's file is the first to reach it.
+    def append_many(log: EventLog) -> None:
+        for epoch in range(1, 100):
+            log.append(line_of(epoch, health={"conv2": {"alpha": 0.5}}))
+
+    with EventLog(run, 0) as log:
+        with files_of_at_most(size_bytes), pytest.raises(RunError, match="metrics cannot be written"):
+            append_many(log)
+        assert [line["epoch"] for line in run.epochs()] == list(range(1, len(run.epochs()) + 1))
+
+
+def test_lines_are_json(run: RunFolder) -> None:
+    with EventLog(run, 0) as log:
+        log.append(line_of(1, hints=["äöü → ±1"]))
+    text = (run.path / "metrics.jsonl").read_text()
+    assert text.endswith("\n")
+    assert json.loads(text) == line_of(1, hints=["äöü → ±1"])

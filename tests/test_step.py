@@ -1,0 +1,321 @@
+"""The compiled step: laws on a network of two layers, where every number can be had another way."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgehybrid.model.compat import keras, tf
+from edgehybrid.model.layers import ScaledQuantConv2D, xnor_net_gradient_scale
+from edgehybrid.model.quantizers import quantizer
+from edgehybrid.networks import Network
+from edgehybrid.recipe import Recipe, load_recipe
+from edgehybrid.training import step
+from edgehybrid.training.step import StepResult, Trainer, Wish
+
+SIDE, CHANNELS, FILTERS, CLASSES = 5, 2, 4, 10
+SEED = 3
+
+
+@pytest.fixture(autouse=True)
+def small_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trainers made here train ``small_model``, whatever the recipe's network is."""
+    monkeypatch.setattr(step, "build_model", small_model)
+    yield
+    keras.backend.clear_session()
+
+
+def small_model(network: Network, synchronized: bool = False, bits: int = 1) -> Any:
+    """A 1-bit convolution without BatchNorm, then a dense layer: the loss of an image depends on that image only."""
+    image = keras.Input((SIDE, SIDE, CHANNELS))
+    x = ScaledQuantConv2D(
+        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(bits),
+        use_bias=False, name="binary",
+    )(image)  # fmt: skip
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(CLASSES, name="dense")(x))
+
+
+def with_batch_norm(network: Network, synchronized: bool = False) -> Any:
+    image = keras.Input((SIDE, SIDE, CHANNELS))
+    x = keras.layers.Conv2D(FILTERS, 3)(image)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization(name="norm")(x))
+    return keras.Model(image, keras.layers.Dense(CLASSES)(x))
+
+
+PLAIN = (
+    "training.optimizer.kind=sgd", "training.optimizer.momentum=0", "training.optimizer.nesterov=false",
+    "training.latent_weights.centre=false", "training.latent_weights.clip=false",
+    "training.latent_weights.gradient_scale=none",
+)  # fmt: skip
+BOP = ("training.optimizer.kind=bop", "training.optimizer.gamma=0.5", "training.optimizer.threshold=1e-3")
+
+
+def recipe_of(*overrides: str) -> Recipe:
+    return load_recipe("digits", ["training.batch_size=12", *overrides])
+
+
+def batch_of(images: int, seed: int = SEED) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    random = np.random.default_rng(seed)
+    return (
+        random.normal(size=(images, SIDE, SIDE, CHANNELS)).astype(np.float32),
+        random.integers(0, CLASSES, images),
+    )
+
+
+def step_on(trainer: Trainer, batch: tuple[Any, Any], rate: float = 0.1) -> StepResult:
+    result, _ = trainer.step([(tf.constant(batch[0]), tf.constant(batch[1]))], rate, Wish.NOTHING)
+    return result
+
+
+def weights_of(trainer: Trainer) -> list[NDArray[np.float32]]:
+    return [v.numpy() for v in trainer.variables]
+
+
+def gradients_of(trainer: Trainer, batch: tuple[Any, Any]) -> list[NDArray[np.float32]]:
+    """Of the mean cross entropy, by Keras' loss and a tape."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    with tf.GradientTape() as tape:
+        value = loss(batch[1], trainer.model(batch[0], training=True))
+    return [g.numpy() for g in tape.gradient(value, trainer.variables)]
+
+
+# One step.
+
+
+def test_a_step_of_sgd_subtracts_the_gradient_of_the_mean_loss() -> None:
+    trainer, batch = Trainer(recipe_of(*PLAIN)), batch_of(12)
+    before, gradients = weights_of(trainer), gradients_of(trainer, batch)
+    step_on(trainer, batch, rate=0.25)
+    for got, start, gradient in zip(weights_of(trainer), before, gradients, strict=True):
+        # float32 sums over 12 images in another order.
+        np.testing.assert_allclose(got, start - 0.25 * gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_reports_sums_over_the_batch() -> None:
+    trainer, batch = Trainer(recipe_of(*PLAIN)), batch_of(12)
+    logits = trainer.model(batch[0]).numpy()
+    powers = np.exp(logits.astype(np.float64))
+    losses = -np.log((powers / powers.sum(1, keepdims=True))[np.arange(12), batch[1]])
+    result = step_on(trainer, batch)
+    assert result.loss_sum == pytest.approx(losses.sum(), rel=1e-6)
+    assert result.correct == (logits.argmax(1) == batch[1]).sum()
+    assert (result.images, result.finite) == (12, True)
+
+
+@pytest.mark.parametrize("wish", list(Wish))
+def test_a_single_worker_gets_its_wish(wish: Wish) -> None:
+    _, agreed = Trainer(recipe_of(*PLAIN)).step([tuple(map(tf.constant, batch_of(4)))], 0.1, wish)
+    assert agreed is wish
+
+
+def test_trainers_of_one_seed_start_with_equal_weights() -> None:
+    for one, other in zip(*(weights_of(Trainer(recipe_of())) for _ in range(2)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weight_decay_adds_to_the_gradient_of_every_variable() -> None:
+    trainer, batch = Trainer(recipe_of(*PLAIN, "training.weight_decay=0.5")), batch_of(12)
+    before, gradients = weights_of(trainer), gradients_of(trainer, batch)
+    step_on(trainer, batch, rate=0.25)
+    for got, start, gradient in zip(weights_of(trainer), before, gradients, strict=True):
+        np.testing.assert_allclose(got, start - 0.25 * (gradient + 0.5 * start), rtol=1e-5, atol=1e-6)
+
+
+def test_the_norm_of_all_gradients_together_is_clipped() -> None:
+    trainer, batch = Trainer(recipe_of(*PLAIN, "training.gradient_clip_norm=0.01")), batch_of(12)
+    before = weights_of(trainer)
+    step_on(trainer, batch, rate=1.0)
+    moved = sum(float(np.square(a - b).sum()) for a, b in zip(weights_of(trainer), before, strict=True)) ** 0.5
+    # Weights near 1 are rounded to 2^-24, and their moves are near 1e-3.
+    assert moved == pytest.approx(0.01, rel=1e-3)
+
+
+# Latent weights.
+
+
+def test_latent_weights_move_by_the_scaled_gradient() -> None:
+    plain, scaled = (
+        Trainer(recipe_of(*PLAIN, f"training.latent_weights.gradient_scale={scale}")) for scale in ("none", "xnor_net")
+    )
+    (latent,), batch = plain.latent.values(), batch_of(12)
+    before = latent.numpy()
+    moves = []
+    for trainer in (plain, scaled):
+        step_on(trainer, batch, rate=0.01)
+        moves.append(trainer.latent["binary"].numpy() - before)
+    # (1 - 1/2)·18 = 9. Moves near 1e-3 of weights near 0.1, rounded to 2^-27.
+    assert xnor_net_gradient_scale((3, 3, CHANNELS, FILTERS)) == 9
+    np.testing.assert_allclose(moves[1], 9 * moves[0], rtol=1e-3, atol=9 * 2**-26)
+
+
+def test_latent_weights_are_centred_after_a_step() -> None:
+    trainer = Trainer(recipe_of(*PLAIN, "training.latent_weights.centre=true"))
+    step_on(trainer, batch_of(12))
+    # Means of 2 weights below 1.
+    np.testing.assert_allclose(trainer.latent["binary"].numpy().mean(axis=2), 0, atol=2**-23)
+
+
+@pytest.mark.parametrize("centre", ["true", "false"])
+def test_latent_weights_are_clipped_after_a_step(centre: str) -> None:
+    trainer = Trainer(
+        recipe_of(*PLAIN, "training.latent_weights.clip=true", f"training.latent_weights.centre={centre}")
+    )
+    trainer.latent["binary"].assign(tf.random.stateless_normal((3, 3, CHANNELS, FILTERS), (1, 2)) * 3)
+    step_on(trainer, batch_of(12))
+    kernel = trainer.latent["binary"].numpy()
+    assert np.abs(kernel).max() == 1
+
+
+def test_only_latent_weights_are_clipped() -> None:
+    trainer = Trainer(recipe_of(*PLAIN, "training.latent_weights.clip=true"))
+    dense = trainer.model.get_layer("dense").kernel
+    dense.assign(tf.fill(dense.shape, 5.0))
+    step_on(trainer, batch_of(12), rate=0.001)
+    assert dense.numpy().min() > 4
+
+
+# Bop.
+
+
+def test_bop_starts_and_stays_at_plus_or_minus_one() -> None:
+    # The defaults of latent_weights would centre and clip.
+    trainer = Trainer(recipe_of(*BOP))
+    kernel = trainer.model.get_layer("binary").latent_kernel
+    start = kernel.numpy()
+    assert set(np.unique(start)) == {-1.0, 1.0}
+    for seed in range(4):
+        step_on(trainer, batch_of(12, seed))
+    assert set(np.unique(kernel.numpy())) == {-1.0, 1.0}
+    assert (kernel.numpy() != start).any()
+
+
+def test_bop_starts_with_the_signs_of_the_weights_that_others_start_with() -> None:
+    (flipped,), (latent,) = Trainer(recipe_of(*BOP)).flipped.values(), Trainer(recipe_of()).latent.values()
+    np.testing.assert_array_equal(flipped.numpy(), np.where(latent.numpy() >= 0, 1, -1))
+
+
+@pytest.mark.parametrize(
+    "setting", ["training.weight_decay=0.5", "training.latent_weights.gradient_scale=none"], ids=["decay", "scale"]
+)
+def test_bop_sees_the_bare_gradient(setting: str) -> None:
+    signs = []
+    for trainer in (Trainer(recipe_of(*BOP)), Trainer(recipe_of(*BOP, setting))):
+        # One step: later ones differ, for weight decay changes the dense layer.
+        step_on(trainer, batch_of(12))
+        signs.append(trainer.flipped["binary"].numpy())
+    np.testing.assert_array_equal(*signs)
+
+
+def test_bop_leaves_weights_of_2_bits_to_adam(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "build_model", lambda network, synchronized: small_model(network, bits=2))
+    trainer = Trainer(recipe_of(*BOP))
+    assert (list(trainer.flipped), list(trainer.latent)) == ([], ["binary"])
+    step_on(trainer, batch_of(12))
+    assert len(np.unique(trainer.latent["binary"].numpy())) > 2
+
+
+# Gradient accumulation.
+
+
+@pytest.mark.parametrize(("images", "parts"), [(12, 2), (12, 12), (7, 2), (7, 3), (5, 4), (3, 12), (1, 4)])
+def test_a_batch_in_parts_is_the_batch_where_images_do_not_meet(images: int, parts: int) -> None:
+    batch = batch_of(images)
+    whole = Trainer(recipe_of(*PLAIN))
+    in_parts = Trainer(recipe_of(*PLAIN, f"training.gradient_accumulation={parts}"))
+    results = [step_on(trainer, batch) for trainer in (whole, in_parts)]
+    assert results[1].loss_sum == pytest.approx(results[0].loss_sum, rel=1e-6)
+    assert results[1][1:] == results[0][1:]
+    for got, expected in zip(weights_of(in_parts), weights_of(whole), strict=True):
+        # float32 sums over the images in another order.
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_batch_norm_sees_one_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "build_model", with_batch_norm)
+    whole = Trainer(recipe_of(*PLAIN))
+    in_parts = Trainer(recipe_of(*PLAIN, "training.gradient_accumulation=2"))
+    images, labels = batch_of(6)
+    # A part and its copy have the statistics of both together, so the step is the same.
+    batch = np.concatenate([images, images]), np.concatenate([labels, labels])
+    averages = []
+    for trainer in (whole, in_parts):
+        step_on(trainer, batch)
+        averages.append(trainer.model.get_layer("norm").moving_mean.numpy())
+    for got, expected in zip(weights_of(in_parts), weights_of(whole), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+    # But the averages, from 0 and with momentum 0.99, have moved twice: 1 - 0.99² for 1 - 0.99.
+    np.testing.assert_allclose(averages[1], averages[0] * (1 - 0.99**2) / (1 - 0.99), rtol=1e-4)
+
+
+# A loss that is not a number.
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam", "bop"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_loss_that_is_not_a_number_changes_neither_weights_nor_optimizer(kind: str, parts: int) -> None:
+    trainer = Trainer(recipe_of(f"training.optimizer.kind={kind}", f"training.gradient_accumulation={parts}"))
+    step_on(trainer, batch_of(12))
+    dense = trainer.model.get_layer("dense").bias
+    dense.assign(tf.fill(dense.shape, np.nan))
+    before = trainer.values()
+    result = step_on(trainer, batch_of(12), rate=0.1)
+    assert not result.finite
+    for got, expected in zip(trainer.values(), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+# Models to begin with.
+
+
+def test_starts_with_the_weights_of_a_first_stage() -> None:
+    network: Any = None
+    keras.utils.set_random_seed(99)
+    first = small_model(network)
+    trainer = Trainer(recipe_of(), first_stage=first)
+    np.testing.assert_array_equal(trainer.latent["binary"].numpy(), first.get_layer("binary").latent_kernel.numpy())
+    np.testing.assert_array_equal(trainer.model.get_layer("dense").kernel.numpy(), first.get_layer("dense").kernel)
+
+
+def test_bop_starts_with_the_signs_of_a_first_stage() -> None:
+    network: Any = None
+    keras.utils.set_random_seed(99)
+    first = small_model(network)
+    trainer = Trainer(recipe_of(*BOP), first_stage=first)
+    latent = first.get_layer("binary").latent_kernel.numpy()
+    np.testing.assert_array_equal(trainer.flipped["binary"].numpy(), np.where(latent >= 0, 1, -1))
+
+
+DISTILLING = ("training.distillation={teacher: a_run, weight: 1, temperature: 2}",)
+
+
+def test_a_student_equal_to_its_teacher_does_not_move() -> None:
+    network: Any = None
+    keras.utils.set_random_seed(99)
+    teacher = small_model(network)
+    trainer = Trainer(recipe_of(*PLAIN, *DISTILLING, "training.weight_decay=0"), teacher=teacher, first_stage=teacher)
+    before = weights_of(trainer)
+    result = step_on(trainer, batch_of(12))
+    assert result.loss_sum == pytest.approx(0, abs=1e-5)
+    for got, expected in zip(weights_of(trainer), before, strict=True):
+        # Gradients of rounding, below 1e-6, times the rate 0.1.
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_a_teacher_teaches_and_is_not_trained() -> None:
+    network: Any = None
+    keras.utils.set_random_seed(99)
+    teacher = small_model(network)
+    before = [w.copy() for w in teacher.get_weights()]
+    trainer = Trainer(recipe_of(*PLAIN, *DISTILLING, "training.weight_decay=0"), teacher=teacher)
+    losses = [step_on(trainer, batch_of(12), rate=0.5).loss_sum for _ in range(5)]
+    assert losses[-1] < losses[0]
+    for got, expected in zip(teacher.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_refuses_to_distil_without_a_teacher() -> None:
+    with pytest.raises((TypeError, ValueError)):
+        step_on(Trainer(recipe_of(*DISTILLING)), batch_of(4))
