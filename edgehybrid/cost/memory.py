@@ -18,8 +18,9 @@ def memory_bits_of_layer(layer: LogicalLayer, rules: Rules) -> int:
     """``32·k²·I`` bits for a full-precision filter, ``b·k²·I + 32`` for one quantised to b bits.
 
     The 32 bits are alpha's; whether dense layers have them is a rule. Biases, BatchNorm, learned thresholds and the
-    numbers of RPReLU are not counted. Source: Chakraborty et al. 2019, section 3.1.2. Its text leaves alpha open; the memory compressions of its Table 4 fix
-    convolutions and shortcuts (XNOR ResNet-20: 17.26) and dense layers (XNOR VGG-19: 24.08).
+    numbers of RPReLU are not counted. Source: Chakraborty et al. 2019, section 3.1.2. Its text leaves alpha open; the
+    memory compressions of its Table 4 fix convolutions and shortcuts (XNOR ResNet-20: 17.26) and dense layers (XNOR
+    VGG-19: 24.08).
     """
     counts = layer.weight_bits <= MAX_SCALED_BITS and (layer.kind != "dense" or "memory" in rules.dense_alpha)
     alpha_bits = FLOAT_BITS if counts else 0
@@ -33,8 +34,8 @@ def peak_activation_bits(network: Network) -> tuple[int, int]:
     """Bits of all maps alive at the worst moment of one inference: (every number in 32 bits, packed).
 
     Operators run in the order of the graph. A map lives from the operator that writes it to the last one that reads
-    it; BatchNorm and ReLU need no map of their own, unless the map they read is read again. Packed, a map that only
-    quantised layers of b bits read, directly or through pooling, is kept in b bits, for sign and maximum can be
+    it; BatchNorm, ReLU and RPReLU need no map of their own, unless the map they read is read again. Packed, a map that
+    only quantised layers of b bits read, directly or through pooling, is kept in b bits, for sign and maximum can be
     exchanged. The image is in 32 bits in both. Not counted: weights, padding, the work space of a runtime.
     """
     readers: dict[str, list[Node]] = {"image": [], **{node.name: [] for node in network.graph}}

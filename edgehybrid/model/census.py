@@ -36,7 +36,8 @@ def layers_of_keras(model: Any) -> list[LogicalLayer]:
         elif layer.weights and not isinstance(layer, UNCOUNTED):
             raise ConversionError(
                 f"Layer '{layer.name}' has weights that are not counted.",
-                received=type(layer).__name__, allowed="convolutions, dense layers, BatchNormalization, learned thresholds and RPReLU",
+                received=type(layer).__name__,
+                allowed="convolutions, dense layers, " + ", ".join(kind.__name__ for kind in UNCOUNTED),
             )  # fmt: skip
     return [normal_form(layer) for layer in found.values()]
 
