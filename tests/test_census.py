@@ -64,6 +64,12 @@ def test_two_float_convolutions_side_by_side_are_one_layer() -> None:
     assert (found.name, found.out_channels, found.is_float, found.weights) == ("both", 7, True, 7 * 27)
 
 
+def test_three_convolutions_side_by_side_stay_three_layers() -> None:
+    image = keras.Input((8, 8, 3))
+    parts = [keras.layers.Conv2D(2, 3)(image) for _ in range(3)]
+    assert len(layers_of_keras(keras.Model(image, keras.layers.Concatenate()(parts)))) == 3
+
+
 def test_refuses_weights_that_are_not_counted() -> None:
     image = keras.Input((8, 3))
     with pytest.raises(ConversionError, match="has weights that are not counted"):

@@ -34,8 +34,8 @@ def peak_activation_bits(network: Network) -> tuple[int, int]:
     """Bits of all maps alive at the worst moment of one inference: (every number in 32 bits, packed).
 
     Operators run in the order of the graph. A map lives from the operator that writes it to the last one that reads
-    it; BatchNorm and ReLU need no map of their own, unless the map they read is read again. Packed, a map that only
-    quantised layers of b bits read, directly or through pooling, is kept in b bits, for sign and maximum can be
+    it; BatchNorm, ReLU and RPReLU need no map of their own, unless the map they read is read again. Packed, a map that
+    only quantised layers of b bits read, directly or through pooling, is kept in b bits, for sign and maximum can be
     exchanged. The image is in 32 bits in both. Not counted: weights, padding, the work space of a runtime.
     """
     readers: dict[str, list[Node]] = {"image": [], **{node.name: [] for node in network.graph}}

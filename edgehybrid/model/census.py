@@ -30,14 +30,14 @@ def layers_of_keras(model: Any) -> list[LogicalLayer]:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
             found[layer.name] = _logical(layer)
         elif isinstance(layer, keras.layers.Concatenate):
-            halves = [found.pop(source.name, None) for source in _sources(layer)]
-            if len(halves) == 2 and halves[0] is not None and halves[1] is not None:
-                found[layer.name] = _whole(layer, halves[0], halves[1])
+            names = [source.name for source in _sources(layer)]
+            if len(names) == 2 and names[0] != names[1] and set(names) <= found.keys():
+                found[layer.name] = _whole(layer, *(found.pop(name) for name in names))
         elif layer.weights and not isinstance(layer, UNCOUNTED):
             raise ConversionError(
                 f"Layer '{layer.name}' has weights that are not counted.",
                 received=type(layer).__name__,
-                allowed="convolutions, dense layers, BatchNormalization, learned thresholds and RPReLU",
+                allowed="convolutions, dense layers, " + ", ".join(kind.__name__ for kind in UNCOUNTED),
             )  # fmt: skip
     return [normal_form(layer) for layer in found.values()]
 
