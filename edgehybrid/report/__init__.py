@@ -8,7 +8,8 @@ from pathlib import Path
 from edgehybrid.cost import cost_of
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.recipe import Recipe, load_recipe, recipe_names
-from edgehybrid.report.document import Document
+from edgehybrid.report.document import Document, Plot
+from edgehybrid.report.health_plots import health_plot
 from edgehybrid.report.markdown import markdown_report, markdown_table
 from edgehybrid.report.origin import Entry, Refusal, Row, sort_by_origin
 from edgehybrid.report.page import html_page
@@ -22,6 +23,7 @@ from edgehybrid.report.result_tables import (
     results_table,
 )
 from edgehybrid.report.twins import compare_with_twins
+from edgehybrid.training.run_folder import open_run
 
 __all__ = ["build_report"]
 
@@ -54,7 +56,7 @@ def build_report(
                 f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
             )
     entries, refused = sort_by_origin(rows, runs_folder)
-    document = _document(entries, refused)
+    document = _document(entries, refused, runs_folder)
     _write_files({page_file: html_page(document), markdown_file: markdown_report(document)})
     return {
         "html": str(page_file),
@@ -69,7 +71,7 @@ def build_report(
     }
 
 
-def _document(entries: Sequence[Entry], refused: Sequence[Refusal]) -> Document:
+def _document(entries: Sequence[Entry], refused: Sequence[Refusal], runs_folder: Path) -> Document:
     shipped = [load_recipe(name) for name in recipe_names()]
     measured, not_drawn = _measured_points(entries)
     return Document(
@@ -78,7 +80,7 @@ def _document(entries: Sequence[Entry], refused: Sequence[Refusal]) -> Document:
         results=results_table(entries),
         notes=(*_verdict_notes(entries), *not_drawn),
         boards=boards_table(entries),
-        plots=plots([*measured, *_published_points(shipped, entries)]),
+        plots=(*plots([*measured, *_published_points(shipped, entries)]), *_health_plots(entries, runs_folder)),
         refused=refused_table(refused),
         published=published_table(shipped),
         provenance=provenance_table(entries),
@@ -140,6 +142,13 @@ def _point(recipe: Recipe, top1_percent: float, energy: float, memory: float, pu
         recipe.name, network.architecture, recipe.data.dataset, network.width, top1_percent, energy, memory,
         published,
     )  # fmt: skip
+
+
+def _health_plots(entries: Sequence[Entry], runs_folder: Path) -> list[Plot]:
+    """One for each run behind the rows whose metrics have figures of health."""
+    runs = {str(entry.row["run"]): entry.recipe for entry in entries}
+    found = (health_plot(recipe.name, open_run(runs_folder / run).epochs()) for run, recipe in runs.items())
+    return [plot for plot in found if plot is not None]
 
 
 def _write_files(contents: dict[Path, str]) -> None:

@@ -3,7 +3,6 @@
 Source: Figures 3 and 4 of arXiv:1902.00460.
 """
 
-import io
 import math
 import re
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from edgehybrid.errors import MissingExtraError
 from edgehybrid.report.document import Panel, Plot
+from edgehybrid.report.drawing import FONT_POINTS, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FAMILIES = {"resnet20": "ResNet-20", "vgg19": "VGG-19"}
 DATASETS = {"cifar100": "CIFAR-100", "imagenet2012": "ImageNet", "digits": "digits"}
@@ -26,7 +26,6 @@ PAPER_FIGURES = {("resnet20", "cifar100"): "Figure 3", ("vgg19", "cifar100"): "F
 # both and a pair repeats after 56 networks only: colour is never the only sign.
 _COLOURS = ("#222222", "#0072b2", "#d55e00", "#007f5f", "#aa3377", "#7a5c00", "#5b3fa8")
 _MARKERS = ("o", "s", "^", "D", "v", "p", "<", "h")
-_FONT_POINTS = 11
 # Inches. Small enough that the text can still be read when the drawing is as wide as a phone.
 _WIDTH, _HEIGHT_OF_AXES, _HEIGHT_OF_LEGEND_LINE = 4.8, 3.7, 0.21
 _LEAST_ACCURACY_SPAN = 5.0
@@ -103,19 +102,7 @@ def _panel(title: str, quantity: str, field: str, points: list[Point]) -> Panel:
 
 
 def _scatter(points: list[tuple[Point, float]], x_label: str, salt: str) -> str:
-    """An SVG element. Equal points give equal bytes: ids are hashed with ``salt``, and no date is written."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "report") from error
-    with matplotlib.rc_context():
-        # A user's own matplotlib settings must not change the report.
-        matplotlib.rcdefaults()
-        # Text stays text, which searches find, and is never taken for mathematics.
-        matplotlib.rcParams.update({"svg.fonttype": "none", "text.parse_math": False})
-        matplotlib.rcParams.update({"svg.hashsalt": salt, "font.size": _FONT_POINTS})
-        figure = Figure(layout="constrained")
+    def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
         _draw_series(axes, points)
         labels = axes.get_legend_handles_labels()[1]
@@ -133,13 +120,9 @@ def _scatter(points: list[tuple[Point, float]], x_label: str, salt: str) -> str:
         axes.grid(color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=_FONT_POINTS - 1)
-        buffer = io.StringIO()
-        no_metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(buffer, format="svg", metadata=no_metadata, bbox_inches="tight")
-    svg = buffer.getvalue()
-    # HTML has no XML prologue. Nothing refers to the ids of groups, and they would clash between panels.
-    return re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :])
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=FONT_POINTS - 1)
+
+    return svg_of(salt, draw)
 
 
 def _draw_series(axes: "Axes", points: list[tuple[Point, float]]) -> None:

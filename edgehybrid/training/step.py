@@ -74,7 +74,9 @@ class Trainer:
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
         self._latent_ids = {id(kernel) for kernel in self.latent.values()}
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
-        self._compiled = tf.function(self._distributed_step, reduce_retracing=True)
+        # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
+        # where a resumed epoch begins, and they differ in the last bit.
+        self._compiled = tf.function(self._distributed_step)
 
     def step(self, parts: Sequence[Batch], learning_rate: float, wish: Wish) -> tuple[StepResult, Wish]:
         """One batch: gradients, weights, latent weights.

@@ -1,0 +1,39 @@
+"""The drawing of training health: one panel a figure, and nothing where there is nothing to draw."""
+
+from typing import Any
+
+import pytest
+
+from edgehybrid.report.health_plots import FIGURES, health_plot
+
+
+def line(epoch: int, value: float = 10.0, hints: tuple[str, ...] = ()) -> dict[str, Any]:
+    figures = dict.fromkeys((*FIGURES, "constant_channel_percent", "alpha"), value)
+    return {"epoch": epoch, "health": {"conv2": figures, "conv3": figures}, "hints": list(hints)}
+
+
+def test_a_panel_for_each_figure_names_the_layers_and_the_last_values() -> None:
+    plot = health_plot("mine", [line(1), line(2, 20.5)])
+    assert plot is not None
+    assert len(plot.panels) == len(FIGURES)
+    for panel, words in zip(plot.panels, FIGURES.values(), strict=True):
+        assert words in panel.description
+        assert "Epoch 2: conv2 20.5, conv3 20.5." in panel.description
+        assert panel.svg.startswith("<svg")
+        assert "conv3" in panel.svg
+
+
+def test_the_caption_has_the_hints_of_the_last_epoch() -> None:
+    plot = health_plot("mine", [line(1, hints=("Old.",)), line(2, hints=("Raise the learning rate.",))])
+    assert plot is not None
+    assert "Raise the learning rate." in plot.caption
+    assert "Old." not in plot.caption
+
+
+@pytest.mark.parametrize("epochs", [[], [{"epoch": 1, "loss": 1.0}], [{"epoch": 1, "health": {}, "hints": []}]])
+def test_no_plot_without_figures(epochs: list[dict[str, Any]]) -> None:
+    assert health_plot("mine", epochs) is None
+
+
+def test_equal_lines_give_equal_bytes() -> None:
+    assert health_plot("mine", [line(1)]) == health_plot("mine", [line(1)])
