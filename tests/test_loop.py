@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from edgehybrid.recipe import Data, Recipe, load_recipe
 from edgehybrid.training import loop
 from edgehybrid.training.checkpoint import read_record
 from edgehybrid.training.lock import owned
-from edgehybrid.training.run_folder import RunFolder, create_run, open_run
+from edgehybrid.training.run_folder import RunFolder, create_run, find_run, open_run
 
 TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
 SMALL = ("network.width=0.25", "data.image_side=8", f"training.batch_size={BATCH}")
@@ -203,6 +204,22 @@ def test_a_run_stopped_inside_an_epoch_goes_on_at_its_next_step(
     assert steps == [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 1, 3), (2, 2, 3), (2, 3, 3)]
     # Threads may add float32 numbers in another order: 1e-5 is about 100 roundings.
     assert run.epochs()[1]["loss"] == pytest.approx(trained.whole.epochs()[1]["loss"], rel=1e-5)
+
+
+def test_who_resumes_needs_the_first_stage_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Trained
+) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    first = tmp_path / trained.whole.name
+    shutil.copytree(trained.whole.path, first)
+
+    def stop(line: dict[str, Any]) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        loop.train(recipe_of("training.epochs=2", f"training.start_from={first.name}"), tmp_path, no_step, stop)
+    shutil.rmtree(first)
+    assert loop.resume(find_run(tmp_path, None), no_step, no_epoch)["epoch"] == 2
 
 
 def test_a_run_without_a_checkpoint_starts_again(

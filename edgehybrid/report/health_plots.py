@@ -54,8 +54,9 @@ def _panel(title: str, key: str, words: str, epochs: Sequence[dict[str, Any]]) -
         # Balance has its best value in the middle, the others have theirs at the bottom.
         is_balance = key == "plus_one_percent"
         image = axes.imshow(
-            values, aspect="auto", interpolation="nearest", cmap="PuOr" if is_balance else "viridis", vmin=0,
-            vmax=100 if is_balance else None, extent=(first - 0.5, last + 0.5, len(layers) - 0.5, -0.5),
+            values, aspect="auto", interpolation="nearest", cmap="PuOr" if is_balance else "viridis",
+            vmin=0, vmax=100 if is_balance else max(1.0, values.max()),
+            extent=(first - 0.5, last + 0.5, len(layers) - 0.5, -0.5),
         )  # fmt: skip
         axes.set_yticks(range(len(layers)), layers, fontsize=FONT_POINTS - 3)
         axes.set_xlabel("epoch")

@@ -95,7 +95,8 @@ def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: Strateg
             next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
         )  # fmt: skip
     replicas = Replicas(strategy)
-    return _Session(run.recipe, run.path.parent, replicas).run_epochs(run, on_step, on_epoch)
+    session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
+    return session.run_epochs(run, on_step, on_epoch)
 
 
 def accuracy(model: Any, batches: Any) -> float:
@@ -110,11 +111,13 @@ def accuracy(model: Any, batches: Any) -> float:
 class _Session:
     """What one process trains with: images, model, optimizer."""
 
-    def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas) -> None:
+    def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas, from_start: bool = True) -> None:
         self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
         check_shard(self.training.batch_size, replicas.shards[0])
         set_convolution_precision(self.training.precision)
-        teacher, first_stage = find_teacher(recipe, runs), find_first_stage(recipe, runs)
+        teacher = find_teacher(recipe, runs)
+        # A checkpoint holds all weights: who resumes needs no first stage any more.
+        first_stage = find_first_stage(recipe, runs) if from_start else None
         self.source = open_source(recipe.data)
         self.source.check()
         if self.training.deterministic:

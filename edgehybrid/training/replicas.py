@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -101,7 +102,7 @@ def _place_in_cluster() -> tuple[int, int]:
         index = task["index"]
         valid = (
             isinstance(workers, list)
-            and all(isinstance(address, str) and ":" in address for address in workers)
+            and all(isinstance(address, str) and re.fullmatch(r".+:[0-9]+", address) for address in workers)
             and task["type"] == "worker"
             and isinstance(index, int)
             and 0 <= index < len(workers)
