@@ -386,7 +386,7 @@ def demo(store: Path | None, runs: Path, as_json: bool) -> None:
         result = run_demo(runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch)
     found = result["report"]
     emit(
-        {"rows": result["rows"], **found},
+        {**found, "rows": result["rows"]},
         as_json,
         "\n".join([found["table"], *found["comparisons"], found["html"]]),
     )

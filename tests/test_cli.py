@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from report_samples import HYBRID, make_row
 
 from edgehybrid import results
+from edgehybrid.cli import main
 from edgehybrid.recipe import load_recipe, recipe_names
 from edgehybrid.training.checkpoint import Record
 from edgehybrid.training.run_folder import RunFolder, create_run
@@ -287,3 +289,11 @@ def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) ->
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_demo_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = {"rows": 2, "table": "", "comparisons": [], "html": "report.html"}
+    rows = [{"recipe": "digits"}, {"recipe": "digits_float"}]
+    monkeypatch.setattr("edgehybrid.demo.demo", lambda *_: {"rows": rows, "report": report})
+    done = CliRunner().invoke(main, ["demo", "--json"])
+    assert json.loads(done.stdout)["rows"] == rows
