@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -27,31 +27,11 @@ _MAX_DIGITS = 19
 _FLOAT = re.compile(r"^(?:[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+)$")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.BaseLoader):
     """Composes nodes; scalars are typed by YAML 1.2, which reads ``no``, ``1:30`` and ``010`` as text.
 
-    YAML 1.1, PyYAML's own rule, makes them false, 90 and 8, and 1e-5 text.
+    YAML 1.1, the rule of PyYAML's other loaders, makes them false, 90 and 8, and 1e-5 text.
     """
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        self.depth += 1
-        problem = None
-        if isinstance(event, yaml.AliasEvent):
-            # A few nested aliases can stand for gigabytes, and an alias of its own parent for no end.
-            problem = f"the alias *{event.anchor}; write the value again"
-        elif event.tag is not None:
-            problem = f"the tag {event.tag}; leave it out"
-        elif self.depth > _MAX_DEPTH:
-            problem = f"nested more than {_MAX_DEPTH} deep"
-        if problem is not None:
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
 
 
 for _type, _rule, _first in (
@@ -172,7 +152,8 @@ def apply_override(tree: SourceTree, override: str, default_kinds: Mapping[Path_
 
 def _compose(text: str, locate: Locate) -> yaml.Node | None:
     try:
-        return _Loader(text).get_single_node()
+        _refuse_surprises(text, locate)
+        return yaml.compose(text, Loader=_Loader)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise RecipeError(f"{locate(line)}: not valid YAML: the control character U+{error.character:04X}.") from error
@@ -187,6 +168,25 @@ def _compose(text: str, locate: Locate) -> yaml.Node | None:
     except (ValueError, OverflowError) as error:
         # PyYAML passes on what chr() and int() say of an escape such as "\UFFFFFFFF".
         raise RecipeError(f"{locate(1)}: not valid YAML: a number or character code too large.") from error
+
+
+def _refuse_surprises(text: str, locate: Locate) -> None:
+    """Refuses aliases, tags and deep nesting before nodes are composed, which takes a call for each level."""
+    depth = 1
+    for event in yaml.parse(text, Loader=_Loader):
+        problem = None
+        if isinstance(event, yaml.AliasEvent):
+            # A few nested aliases can stand for gigabytes, and an alias of its own parent for no end.
+            problem = f"the alias *{event.anchor}; write the value again"
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+            if event.tag is not None:
+                problem = f"the tag {event.tag}; leave it out"
+            elif depth > _MAX_DEPTH:
+                problem = f"nested more than {_MAX_DEPTH} deep"
+        if problem is not None:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise RecipeError(f"{locate(line)}: not valid here: {problem}.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
 
 def _plain(node: yaml.Node, path: Path_, places: dict[Path_, str], locate: Locate) -> Any:

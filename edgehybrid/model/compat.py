@@ -36,15 +36,16 @@ def _quiet_start() -> Iterator[None]:
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
+        has_started = False
         try:
             yield
-        except BaseException:
-            notes.seek(0)
-            os.write(stderr, notes.read())
-            raise
+            has_started = True
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+            if not has_started:
+                notes.seek(0)
+                os.write(2, notes.read())
 
 
 try:
