@@ -19,7 +19,8 @@ import numpy as np
 from edgehybrid.data.arrays import Split
 from edgehybrid.data.source import Source, open_source
 from edgehybrid.model.compat import tf, versions
-from edgehybrid.recipe import Augmentation, Data, PaddedCrop, RandomResizedCrop
+from edgehybrid.recipe import Data
+from edgehybrid.recipe_training import Augmentation, PaddedCrop, RandomResizedCrop
 
 RESIZED = RandomResizedCrop(kind="random_resized")
 CLASSES, FILES_A_CLASS = 4, 50

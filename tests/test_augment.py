@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.data.augment import Box, draw, evaluation_crop, random_box, resized_box, shifted_and_mirrored
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe import Augmentation, PaddedCrop, RandomResizedCrop
+from edgehybrid.recipe_training import Augmentation, PaddedCrop, RandomResizedCrop
 
 RESIZED = RandomResizedCrop(kind="random_resized")
 

@@ -11,7 +11,7 @@ from edgehybrid.model.compat import keras
 from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import float_twin
-from edgehybrid.recipe import Training
+from edgehybrid.recipe_training import Training
 from edgehybrid.training.health import HealthMonitor, first_layer_not_finite, hints
 
 Floats = NDArray[np.float32]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe import Training
+from edgehybrid.recipe_training import Training
 from edgehybrid.training.losses import loss_of_images
 
 SEED, IMAGES, CLASSES = 5, 6, 7

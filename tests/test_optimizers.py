@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.recipe import Adam, Bop, Sgd
+from edgehybrid.recipe_training import Adam, Bop, Sgd
 from edgehybrid.training.optimizers import Optimizer
 
 Floats = NDArray[np.float32]

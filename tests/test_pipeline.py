@@ -15,7 +15,8 @@ from edgehybrid.data.pipeline import Part, encoded_batches, training_batches
 from edgehybrid.data.sharding import WHOLE, Shard
 from edgehybrid.errors import DataError, UsageError
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe import Augmentation, Data, PaddedCrop, RandomResizedCrop
+from edgehybrid.recipe import Data
+from edgehybrid.recipe_training import Augmentation, PaddedCrop, RandomResizedCrop
 
 # One channel; the label of image i is i, so a batch tells which images it holds.
 DATA = Data.model_validate({"dataset": "digits", "image_side": 8})

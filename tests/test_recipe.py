@@ -111,36 +111,6 @@ def test_takes_image_facts_from_the_data_set(dataset: str) -> None:
     assert (data.channels, data.classes) == (facts.channels, facts.classes)
 
 
-def test_an_optimizer_without_kind_is_sgd(tmp_path: Path) -> None:
-    recipe = load_recipe(write(tmp_path, GOOD + "training: {optimizer: {learning_rate: 0.05}}\n"))
-    assert recipe.training.optimizer.model_dump() == {
-        "kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True,
-    }  # fmt: skip
-
-
-def test_another_kind_takes_its_own_defaults() -> None:
-    # xnor_vgg sets a learning rate for sgd; Adam begins at its own.
-    training = load_recipe("xnor_vgg", ["training.optimizer.kind=adam"]).training
-    assert training.optimizer.model_dump() == {
-        "kind": "adam", "learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7,
-    }  # fmt: skip
-
-
-def test_an_augmentation_without_kind_is_padded(tmp_path: Path) -> None:
-    recipe = load_recipe(write(tmp_path, GOOD + "training: {augmentation: {crop_padding_pixels: 2}}\n"))
-    assert recipe.training.augmentation.model_dump() == {
-        "kind": "padded", "crop_padding_pixels": 2, "horizontal_flip": True,
-    }  # fmt: skip
-
-
-def test_another_augmentation_takes_its_own_defaults() -> None:
-    # The recipe sets the padding, which belongs to the other kind.
-    training = load_recipe("digits", ["training.augmentation.kind=random_resized"]).training
-    assert training.augmentation.model_dump() == {
-        "kind": "random_resized", "least_area": 0.08, "largest_aspect": 4 / 3, "horizontal_flip": True,
-    }  # fmt: skip
-
-
 def test_imagenet_may_have_another_number_of_classes() -> None:
     recipe = load_recipe("imagenet/xnor_vgg", ["data.classes=10"])
     assert network_of(recipe).layers[-1].out_channels == 10
@@ -181,19 +151,6 @@ def test_refuses_bop_for_weights_that_are_standardised() -> None:
     ]
     with pytest.raises(RecipeError, match=r"'network\.standardise_weights' must be false .* bop"):
         load_recipe("hybrid_res_a", overrides)
-
-
-@pytest.mark.parametrize(("batch_size", "parts"), [(64, 3), (64, 128)])
-def test_refuses_a_batch_that_is_not_so_many_equal_parts(batch_size: int, parts: int) -> None:
-    settings = [f"training.batch_size={batch_size}", f"training.gradient_accumulation={parts}"]
-    with pytest.raises(RecipeError, match=r"'training\.gradient_accumulation' must divide training\.batch_size"):
-        load_recipe("digits", settings)
-
-
-def test_naming_a_teacher_takes_the_defaults_of_distillation() -> None:
-    distillation = load_recipe("digits", ["training.distillation.teacher=a_run"]).training.distillation
-    assert distillation is not None
-    assert distillation.model_dump() == {"teacher": "a_run", "weight": 0.9, "temperature": 4.0}
 
 
 def test_is_frozen() -> None:

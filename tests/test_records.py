@@ -13,7 +13,8 @@ from edgehybrid.data.records import prepared_imagenet
 from edgehybrid.data.source import open_source
 from edgehybrid.errors import DataError
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe import Data, PaddedCrop
+from edgehybrid.recipe import Data
+from edgehybrid.recipe_training import PaddedCrop
 
 tfds = pytest.importorskip("tensorflow_datasets")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgehybrid.recipe import Training
+from edgehybrid.recipe_training import Training
 from edgehybrid.training.schedules import learning_rate
 
 SCHEDULES: list[dict[str, Any]] = [

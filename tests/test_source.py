@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from edgehybrid.data.arrays import Split, load_split, normalise
 from edgehybrid.data.source import EvaluationPart, Source, open_source
 from edgehybrid.errors import DataError
-from edgehybrid.recipe import Data, PaddedCrop
+from edgehybrid.recipe import Data
+from edgehybrid.recipe_training import PaddedCrop
 
 PLAIN = PaddedCrop(crop_padding_pixels=0, horizontal_flip=False)
 

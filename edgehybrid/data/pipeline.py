@@ -19,7 +19,8 @@ from edgehybrid.data.records import Records
 from edgehybrid.data.sharding import WHOLE, Shard, check_shard, span, steps_of
 from edgehybrid.errors import DataError
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe import Augmentation, Data, RandomResizedCrop
+from edgehybrid.recipe import Data
+from edgehybrid.recipe_training import Augmentation, RandomResizedCrop
 
 Part = Split | ImageFiles | Records
 # One thread prepares small images some ten times faster than a processor trains on them.

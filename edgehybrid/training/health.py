@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
-from edgehybrid.recipe import Bop, Training
+from edgehybrid.recipe_training import Bop, Training
 
 Health = dict[str, dict[str, float]]
 

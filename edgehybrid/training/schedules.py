@@ -2,7 +2,7 @@
 
 import math
 
-from edgehybrid.recipe import Training
+from edgehybrid.recipe_training import Training
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:

@@ -8,7 +8,8 @@ from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
 from edgehybrid.networks import network_of
-from edgehybrid.recipe import Bop, Recipe
+from edgehybrid.recipe import Recipe
+from edgehybrid.recipe_training import Bop
 from edgehybrid.training.checkpoint import Values, values_of
 from edgehybrid.training.earlier_run import take_weights
 from edgehybrid.training.losses import loss_of_images
