@@ -1,5 +1,8 @@
 """What a user can see when something is wrong: one message with four parts, and an exit status."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class EdgehybridError(Exception):
     """A failure that the user can understand and act on. Exit status 1.
@@ -67,3 +70,9 @@ class MissingExtraError(EdgehybridError):
             f"This command needs the Python package '{module}', which is not installed.",
             next_step=f"pip install 'edgehybrid[{extra}]'",
         )
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str | None:
+    """The next step after a misspelt name: the nearest of ``names``; None where none is near."""
+    nearest = difflib.get_close_matches(word, list(names), n=1)
+    return f"Did you mean '{nearest[0]}'?" if nearest else None

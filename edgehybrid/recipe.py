@@ -4,7 +4,6 @@ Unknown keys, wrong types and values out of range are refused with file, line an
 ``python -m edgehybrid.recipe`` prints the JSON Schema that editors use (recipes/schema.json).
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from edgehybrid.errors import RecipeError
+from edgehybrid.errors import RecipeError, did_you_mean
 from edgehybrid.recipe_refusal import refusal_of
 from edgehybrid.recipe_section import Deviations, Fraction, Means, Names, Positive, Section
 from edgehybrid.recipe_training import DEFAULT_KINDS, Bop, Training
@@ -234,12 +233,11 @@ def _find(path_or_name: str) -> Path:
         beside = [str(other) for other in path.parent.glob("*.y*ml")]
     except OSError as error:
         raise RecipeError(f"A recipe cannot be opened: {error.strerror}.", received=path_or_name) from error
-    nearest = difflib.get_close_matches(path_or_name, [*recipe_names(), *beside], n=1)
     raise RecipeError(
         "There is no such recipe.",
         received=path_or_name,
         allowed=f"a YAML file, or one of: {', '.join(recipe_names())}",
-        next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
+        next_step=did_you_mean(path_or_name, [*recipe_names(), *beside]),
     )
 
 

@@ -1,6 +1,5 @@
 """Says what is wrong with a recipe in the words of recipes/README.md, where pydantic speaks of Python."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from edgehybrid.errors import RecipeError
+from edgehybrid.errors import RecipeError, did_you_mean
 from edgehybrid.recipe_yaml import Path_, SourceTree
 
 # pydantic's name of a complaint, and what the value must be.
@@ -71,12 +70,11 @@ def refusal_of(
 
 
 def _wrong_choice(what: str, value: Any, choices: Sequence[str]) -> RecipeError:
-    nearest = difflib.get_close_matches(str(value), choices, n=1)
     return RecipeError(
         what,
         received=_shown(value),
         allowed=", ".join(choices),
-        next_step=f"Did you mean '{nearest[0]}'?" if nearest else "See recipes/README.md.",
+        next_step=did_you_mean(str(value), choices) or "See recipes/README.md.",
     )
 
 

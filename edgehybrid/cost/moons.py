@@ -12,14 +12,13 @@ three without a reliable value have no default. The paper has one Q for a networ
 wider of its operands, and each kind of filter of a split layer counts by itself.
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
 from edgehybrid.cost.logical_layers import LogicalLayer
-from edgehybrid.errors import UsageError
+from edgehybrid.errors import UsageError, did_you_mean
 from edgehybrid.networks import FLOAT_BITS
 
 PJ_PER_UJ = 1e6
@@ -131,10 +130,9 @@ def moons_model(settings: Iterable[str]) -> MoonsModel:
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in names:
-            nearest = difflib.get_close_matches(name, names, n=1)
             raise UsageError(
                 "The Moons model has no constant of that name.", received=setting, allowed=", ".join(names),
-                next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
+                next_step=did_you_mean(name, names),
             )  # fmt: skip
         try:
             given[name] = float(text)

@@ -4,12 +4,11 @@
 the text behind each field says which figure fixes it. ``FULL`` counts every access of every layer.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
-from edgehybrid.errors import UsageError
+from edgehybrid.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,7 @@ def _differs(rules: Rules, name: str, rule: str) -> bool:
 
 def _unknown(problem: str, received: str, known: Iterable[str]) -> UsageError:
     names = list(known)
-    nearest = difflib.get_close_matches(received, names, n=1)
     return UsageError(
         problem, received=received, allowed=", ".join(names),
-        next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
+        next_step=did_you_mean(received, names),
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Energy tables: what one memory access and one multiply-accumulate cost. The numbers: tables/*.yaml."""
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from edgehybrid.errors import UsageError
+from edgehybrid.errors import UsageError, did_you_mean
 from edgehybrid.recipe_yaml import SourceTree, read_yaml
 
 FOLDER = Path(__file__).parent / "tables"
@@ -94,11 +93,10 @@ def load_table(name: str) -> EnergyTable:
     """
     names = table_names()
     if name not in names:
-        nearest = difflib.get_close_matches(name, names, n=1)
         raise UsageError(
             "There is no energy table of that name.",
             received=name, allowed=f"{', '.join(names)}, or a YAML file of your own",
-            next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
+            next_step=did_you_mean(name, names),
         )  # fmt: skip
     return read_table(FOLDER / f"{name}.yaml")
 
@@ -160,11 +158,10 @@ def _names(tree: SourceTree, path: tuple[str, ...], constants: Mapping[str, Cons
         raise _refusal(tree, path, "is not a list of constants", f"[{next(iter(constants), 'mac')}]")
     for name in names:
         if name not in constants:
-            nearest = difflib.get_close_matches(name, constants, n=1)
             raise UsageError(
                 f"{tree.place(path)}: the constant '{name}' is missing in the energy table, and '{path[-1]}' needs it.",
                 received=name, allowed=", ".join(constants),
-                next_step=f"Did you mean '{nearest[0]}'?" if nearest else f"Add 'constants.{name}'.",
+                next_step=did_you_mean(name, constants) or f"Add 'constants.{name}'.",
             )  # fmt: skip
     return tuple(names)
 
@@ -183,11 +180,10 @@ def _require_keys(
     section = _section(tree, path, ", ".join(keys))
     for key in section:
         if key not in keys:
-            nearest = difflib.get_close_matches(key, keys, n=1)
             raise UsageError(
                 f"{tree.place((*path, key))}: unknown key '{'.'.join((*path, key))}' in an energy table.",
                 received=key, allowed=", ".join(keys),
-                next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
+                next_step=did_you_mean(key, keys),
             )  # fmt: skip
     for key in required:
         if key not in section:

@@ -1,11 +1,10 @@
 """Which layer gets which precision. The paper's placements are data in recipes/; here is what they mean."""
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edgehybrid.errors import RecipeError
+from edgehybrid.errors import RecipeError, did_you_mean
 from edgehybrid.networks.network import FLOAT_BITS, Layer
 from edgehybrid.recipe import Placement
 
@@ -25,11 +24,10 @@ def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
     selectors = _selectors(layers)
     for name in placement.full_precision:
         if name not in selectors:
-            nearest = difflib.get_close_matches(name, selectors, n=1)
             raise RecipeError(
                 "A selector of network.placement.full_precision names nothing in this network.",
                 received=name, allowed=", ".join(selectors),
-                next_step=f"Did you mean '{nearest[0]}'?" if nearest else None,
+                next_step=did_you_mean(name, selectors),
             )  # fmt: skip
     return tuple(_place_one(layer, placement, selectors) for layer in layers)
 
