@@ -1,54 +1,22 @@
 """One function a command: parse, call one stage, print. A stage is imported inside its command."""
 
-import json
-import platform
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from edgehybrid.console import (
+    Commands,
+    emit,
+    json_option,
+    overwrite_option,
+    results_option,
+    runs_option,
+    set_option,
+    table,
+    threads_option,
+)
 from edgehybrid.errors import EdgehybridError, UsageError
-
-if TYPE_CHECKING:
-    from edgehybrid.cost.agreement import Format
-    from edgehybrid.recipe import Recipe
-    from edgehybrid.training.artefact import Artefact
-
-Command = Callable[..., Any]
-
-
-class Commands(click.Group):
-    """Turns an EdgehybridError into its message on stderr and its exit status; other errors are bugs and stay."""
-
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Parses the options before the command."""
-        try:
-            return super().make_context(*args, **extra)
-        except click.UsageError as error:
-            _print_json_error(error)
-            raise
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command."""
-        try:
-            return super().invoke(ctx)
-        except EdgehybridError as error:
-            click.echo(f"Error: {error}", err=True)
-            if "--json" in sys.argv:
-                click.echo(json.dumps({"error": error.as_dict()}))
-            ctx.exit(error.exit_code)
-        except click.UsageError as error:
-            _print_json_error(error)
-            raise
-
-
-def _print_json_error(error: click.UsageError) -> None:
-    """The document of ``--json``; click prints the message on stderr itself."""
-    if "--json" in sys.argv:
-        facts = UsageError(error.format_message(), next_step="See edgehybrid COMMAND --help.").as_dict()
-        click.echo(json.dumps({"error": facts}))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -59,38 +27,6 @@ def main() -> None:
     \b
     train RECIPE → convert → evaluate → benchmark → report
     """
-
-
-def json_option(command: Command) -> Command:
-    """``--json``: one JSON document on stdout, nothing else there."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(command)
-
-
-def runs_option(command: Command) -> Command:
-    """``--runs``: where run folders are."""
-    return click.option(
-        "--runs", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), show_default=True,
-        envvar="EDGEHYBRID_RUNS", help="Folder of run folders.",
-    )(command)  # fmt: skip
-
-
-def results_option(command: Command) -> Command:
-    """``--results``: the SQLite file with the rows."""
-    return click.option(
-        "--results", "store", type=click.Path(path_type=Path, dir_okay=False), default=None,
-        help="SQLite file of result rows.  [default: RUNS/results.sqlite]",
-    )(command)  # fmt: skip
-
-
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-threads_option = click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
-set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a recipe field, such as training.epochs=3.",
-)
 
 
 @main.command()
@@ -190,6 +126,7 @@ def convert(
 def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as_json: bool) -> None:
     """Measure the accuracy of a flatbuffer on all test images. Default: the newest one of the newest run."""
     from edgehybrid import evaluate as stage
+    from edgehybrid.training.artefact import find_artefact
 
     if keras:
         from edgehybrid.training.run_folder import find_run
@@ -221,6 +158,7 @@ def benchmark(
     """Measure the latency of a flatbuffer and log the row. Default: the newest one of the newest run."""
     from edgehybrid import results
     from edgehybrid.device import bench
+    from edgehybrid.training.artefact import find_artefact
 
     row = bench.benchmark(find_artefact(runs, model), device, threads, sessions, timed_runs)
     results.append(store or runs / "results.sqlite", row)
@@ -264,6 +202,7 @@ def cost(
 ) -> None:  # fmt: skip
     """Count energy, memory and operations of recipes or flatbuffers, by named rules and an energy table."""
     from edgehybrid.cost import command
+    from edgehybrid.training.artefact import recipe_and_format
 
     if as_csv and as_json:
         raise UsageError("Print either CSV or JSON.", received="--csv --json", allowed="one of them")
@@ -273,9 +212,7 @@ def cost(
         if inputs or overrides or rules or table_name or changes or layers or sensitivity or plot or moons_settings:
             raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
         rows = command.paper_tables()
-        keys = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
-        text = table(keys, [[row[key] for key in keys] for row in rows]) + "\n\n" + command.paper_summary(rows)
-        emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else text)
+        emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else command.paper_text(rows, table))
         return
     if sensitivity and (as_csv or layers):
         raise UsageError("--sensitivity prints no layers and no CSV.", next_step="Add --json instead.")
@@ -286,46 +223,15 @@ def cost(
         click.echo(f"Note: {note}", err=True)
     if plot is not None:
         command.write_plot(plot, counted)
+    rows = counted.rows
     if sensitivity:
         found = command.sensitivity(counted)
-        cells = [[v["table"], v["constant"], v["factor"], " < ".join(v["order"])] for v in found["variants"]]
-        text = table(["table", "constant", "factor", "order"], cells)
-        emit(found, as_json, f"{text}\n\n{found['sentence']}")
-        return
-    rows = counted.rows
-    if as_csv:
+        emit(found, as_json, command.sensitivity_text(found, table))
+    elif as_csv:
         click.echo(command.to_csv(command.layer_rows(rows) if layers else rows))
-        return
-    columns = command.COLUMNS | (command.MOONS_COLUMNS if moons_settings else {})
-    names = [name for name, _ in counted.networks]
-    cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, rows, strict=True)]
-    text = table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
-    for row in rows:
-        if "listed_ops" in row:
-            listed = ", ".join(f"{number} {op}" for op, number in row["listed_ops"].items())
-            text += f"\n{row['model']} also has, counted by no rule: {listed or 'nothing'}."
-    for name, row in zip(names, rows, strict=True) if layers else []:
-        parts = [*row["layers"], {**row, "name": "total"}]
-        cells = [[part.get(key) for key in command.LAYER_COLUMNS] for part in parts]
-        text += f"\n\n{name}\n" + table(list(command.LAYER_COLUMNS.values()), cells)
-    emit(rows[0] if len(rows) == 1 else {"results": rows}, as_json, text)
-
-
-def recipe_and_format(model: Path) -> "tuple[Recipe, Format] | None":
-    """What the sidecar of a model file says; None without a sidecar."""
-    from edgehybrid.cost.agreement import FORMATS
-    from edgehybrid.errors import ModelFileError
-    from edgehybrid.training.artefact import open_artefact
-
-    if not model.with_suffix(".json").exists():
-        return None
-    artefact = open_artefact(model)
-    file_format = artefact.sidecar.get("format")
-    if file_format not in FORMATS:
-        raise ModelFileError(
-            "The sidecar does not say in which format the model is.", received=file_format, allowed=", ".join(FORMATS)
-        )
-    return artefact.recipe, file_format
+    else:
+        text = command.counted_text(counted, layers, table)
+        emit(rows[0] if len(rows) == 1 else {"results": rows}, as_json, text)
 
 
 @main.command(name="results")
@@ -339,26 +245,14 @@ def results_command(recipe: str | None, store: Path | None, runs: Path, as_csv: 
     from edgehybrid import results
 
     rows = results.read(store or runs / "results.sqlite", recipe=recipe)
-    keys = (
-        "recipe",
-        "format",
-        "device",
-        "threads",
-        "latency_ms_median",
-        "size_bytes",
-        "top1_percent",
-        "verdict",
-    )
-    text = results.to_csv(rows).rstrip() if as_csv else table(list(keys), [[row[key] for key in keys] for row in rows])
+    keys = ["recipe", "format", "device", "threads", "latency_ms_median", "size_bytes", "top1_percent", "verdict"]
+    text = results.to_csv(rows).rstrip() if as_csv else table(keys, [[row[key] for key in keys] for row in rows])
     emit({"results": rows}, as_json, text)
 
 
 @main.command()
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Folder to write to.  [default: RUNS]",
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder to write to.  [default: RUNS]"
 )
 @overwrite_option
 @results_option
@@ -389,45 +283,4 @@ def demo(store: Path | None, runs: Path, as_json: bool) -> None:
         {**found, "rows": result["rows"]},
         as_json,
         "\n".join([found["table"], *found["comparisons"], found["html"]]),
-    )
-
-
-def find_artefact(runs: Path, model_or_run: str | None) -> "Artefact":
-    """The flatbuffer of that path; or the newest one of that run, or of the newest run, for this machine if there is
-    one.
-    """
-    from edgehybrid.errors import RunError
-    from edgehybrid.training.artefact import flatbuffers_of, open_artefact
-    from edgehybrid.training.run_folder import find_run
-
-    if model_or_run is not None and Path(model_or_run).is_file():
-        return open_artefact(Path(model_or_run))
-    if model_or_run is not None and model_or_run.endswith(".tflite"):
-        raise RunError("There is no such model file.", received=model_or_run)
-    run = find_run(runs, model_or_run)
-    found = flatbuffers_of(run)
-    if not found:
-        raise RunError(
-            "The run has no flatbuffer.", received=run.path,
-            next_step=f"Convert it with 'edgehybrid convert {run.path} --target {platform.machine()}'.",
-        )  # fmt: skip
-    here = [path for path in found if path.name.split(".")[-2] == platform.machine()]
-    return open_artefact((here or found)[0])
-
-
-def emit(result: Any, as_json: bool, text: str) -> None:
-    """The result on stdout: as one JSON document, or as text for a person."""
-    click.echo(json.dumps(result, indent=2, ensure_ascii=False) if as_json else text)
-
-
-def table(header: list[str], rows: list[list[Any]]) -> str:
-    """Columns of equal width; numbers to four significant digits after the point at most."""
-    cells = [header, *([f"{v:,.4f}" if isinstance(v, float) else "–" if v is None else f"{v:,}" if isinstance(v, int)
-                        else str(v) for v in row] for row in rows)]  # fmt: skip
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
     )

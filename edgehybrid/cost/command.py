@@ -1,4 +1,4 @@
-"""What the ``cost`` command does, without the command line: inputs → rows, and rows → CSV and tables."""
+"""What the ``cost`` command does, without the command line: inputs → rows, and rows → CSV and text."""
 
 import csv
 import io
@@ -15,24 +15,27 @@ from edgehybrid.cost.tables import EnergyTable, find_table, load_table, table_na
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.recipe import Recipe, load_recipe
 
-COLUMNS = {
+_COLUMNS = {
     "rules": "rules", "table": "table", "energy_uj": "µJ", "energy_compute_uj": "compute", "energy_memory_uj": "memory",
     "memory_bits": "weight bits", "peak_activation_float_bits": "peak bits", "peak_activation_packed_bits": "packed",
     "macs": "MACs", "binary_macs": "binary MACs", "energy_efficiency_fp": "E.E. (FP)",
     "energy_efficiency_xnor": "E.E. (XNOR)", "memory_compression_fp": "M.C. (FP)",
     "memory_compression_xnor": "M.C. (XNOR)",
 }  # fmt: skip
-MOONS_COLUMNS = {"moons_energy_uj": "Moons µJ"}
-LAYER_COLUMNS = {
+_MOONS_COLUMNS = {"moons_energy_uj": "Moons µJ"}
+_LAYER_COLUMNS = {
     "name": "layer", "kind": "kind", "weight_bits": "weight", "activation_bits": "act. bits", "float_filters": "float",
     "macs": "MACs", "memory_bits": "weight bits", "energy_uj": "µJ", "energy_input_uj": "input",
     "energy_weight_uj": "weights", "energy_output_uj": "output", "energy_alpha_uj": "scales", "energy_mac_uj": "MACs",
     "energy_alpha_mac_uj": "scale MACs", "energy_full_precision_uj": "full precision",
     "energy_quantised_uj": "quantised",
 }  # fmt: skip
+_PAPER_COLUMNS = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
 
 # The recipe and format that the sidecar of a model file names; None without a sidecar.
 Sidecar = Callable[[Path], tuple[Recipe, Format] | None]
+# Header and rows of cells → the text of a table.
+Tabulate = Callable[[list[str], list[list[Any]]], str]
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,12 @@ def sensitivity(counted: Counted) -> dict[str, Any]:
     return sensitivity_of(networks, counted.rules[0], [counted.table, *others]).as_dict()
 
 
+def sensitivity_text(found: Mapping[str, Any], tabulate: Tabulate) -> str:
+    """The order under each variant, and the sentence."""
+    cells = [[v["table"], v["constant"], v["factor"], " < ".join(v["order"])] for v in found["variants"]]
+    return f"{tabulate(['table', 'constant', 'factor', 'order'], cells)}\n\n{found['sentence']}"
+
+
 def write_plot(path: Path, counted: Counted) -> None:
     """``cost --plot``: an SVG file.
 
@@ -164,18 +173,38 @@ def paper_tables() -> list[dict[str, Any]]:
     return [figure.as_dict() for figure in figures()]
 
 
-def paper_summary(rows: Iterable[Mapping[str, Any]]) -> str:
-    """How many figures agree, and a line for each one that differs or rests on an assumption."""
-    rows = list(rows)
+def paper_text(rows: Sequence[Mapping[str, Any]], tabulate: Tabulate) -> str:
+    """The figures, how many agree, and a line for each one that differs or rests on an assumption."""
     against_fp = [row for row in rows if row["ratio"].endswith("_fp") and row["published"] != "1"]
     matching = sum(row["agreement"] != "differs" for row in against_fp)
-    lines = [f"{matching} of {len(against_fp)} figures against full precision agree to the printed digit."]
+    lines = [
+        tabulate(_PAPER_COLUMNS, [[row[key] for key in _PAPER_COLUMNS] for row in rows]),
+        "",
+        f"{matching} of {len(against_fp)} figures against full precision agree to the printed digit.",
+    ]
     for row in rows:
         if row["agreement"] == "differs" or row["hypothesis"]:
             lines.append(
                 f"{row['recipe']}, {row['ratio']}: {row['published']} / {row['computed']:.4f}. {row['hypothesis']}"
             )
     return "\n".join(lines)
+
+
+def counted_text(counted: Counted, layers: bool, tabulate: Tabulate) -> str:
+    """A line a network, what no rule counts, and with ``layers`` a table of each network's layers."""
+    names = [name for name, _ in counted.networks]
+    columns = _COLUMNS | (_MOONS_COLUMNS if "moons_energy_uj" in counted.rows[0] else {})
+    cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, counted.rows, strict=True)]
+    text = tabulate(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
+    for row in counted.rows:
+        if "listed_ops" in row:
+            listed = ", ".join(f"{number} {op}" for op, number in row["listed_ops"].items())
+            text += f"\n{row['model']} also has, counted by no rule: {listed or 'nothing'}."
+    for name, row in zip(names, counted.rows, strict=True) if layers else []:
+        parts = [*row["layers"], {**row, "name": "total"}]
+        cells = [[part.get(key) for key in _LAYER_COLUMNS] for part in parts]
+        text += f"\n\n{name}\n" + tabulate(list(_LAYER_COLUMNS.values()), cells)
+    return text
 
 
 def layer_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.cost.agreement import FORMATS, Format
+from edgehybrid.errors import ModelFileError, RunError
 from edgehybrid.recipe import Recipe
-from edgehybrid.training.run_folder import RunFolder
+from edgehybrid.training.run_folder import RunFolder, find_run
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,46 @@ def open_artefact(path: Path) -> Artefact:
 def flatbuffers_of(run: RunFolder) -> list[Path]:
     """The run's flatbuffers, the newest first."""
     return sorted(run.path.glob("model.*.tflite"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def find_artefact(runs: Path, model_or_run: str | None) -> Artefact:
+    """The flatbuffer of that path; or the newest one of that run, or of the newest run, for this machine if there is
+    one.
+
+    Raises:
+        RunError: there is no such file or run, or the run has no flatbuffer.
+        ModelFileError: see ``open_artefact``.
+    """
+    if model_or_run is not None and Path(model_or_run).is_file():
+        return open_artefact(Path(model_or_run))
+    if model_or_run is not None and model_or_run.endswith(".tflite"):
+        raise RunError("There is no such model file.", received=model_or_run)
+    run = find_run(runs, model_or_run)
+    found = flatbuffers_of(run)
+    if not found:
+        raise RunError(
+            "The run has no flatbuffer.", received=run.path,
+            next_step=f"Convert it with 'edgehybrid convert {run.path} --target {platform.machine()}'.",
+        )  # fmt: skip
+    here = [path for path in found if path.name.split(".")[-2] == platform.machine()]
+    return open_artefact((here or found)[0])
+
+
+def recipe_and_format(model: Path) -> tuple[Recipe, Format] | None:
+    """What the sidecar of a model file says; None without a sidecar.
+
+    Raises:
+        ModelFileError: see ``open_artefact``; or a format that is not known.
+    """
+    if not model.with_suffix(".json").exists():
+        return None
+    artefact = open_artefact(model)
+    file_format = artefact.sidecar.get("format")
+    if file_format not in FORMATS:
+        raise ModelFileError(
+            "The sidecar does not say in which format the model is.", received=file_format, allowed=", ".join(FORMATS)
+        )
+    return artefact.recipe, file_format
 
 
 def evaluation_file(path: Path) -> Path:
