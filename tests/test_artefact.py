@@ -3,15 +3,23 @@
 import hashlib
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import ModelFileError, RunError
 from edgehybrid.recipe import load_recipe
-from edgehybrid.training.artefact import evaluation_file, flatbuffers_of, open_artefact, read_top1
-from edgehybrid.training.run_folder import create_run
+from edgehybrid.training.artefact import (
+    evaluation_file,
+    find_artefact,
+    flatbuffers_of,
+    open_artefact,
+    read_top1,
+    recipe_and_format,
+)
+from edgehybrid.training.run_folder import RunFolder, create_run
 
 CONTENT = b"a flatbuffer"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -79,6 +87,46 @@ def test_lists_a_runs_flatbuffers_the_newest_first(tmp_path: Path) -> None:
         (run.path / name).write_bytes(b"")
         os.utime(run.path / name, (seconds, seconds))
     assert [p.name for p in flatbuffers_of(run)] == ["model.a.tflite", "model.b.tflite", "model.c.tflite"]
+
+
+def write_flatbuffer(run: RunFolder, target: str, seconds: int) -> Path:
+    path = run.path / f"model.float32.{target}.tflite"
+    path.write_bytes(CONTENT)
+    path.with_suffix(".json").write_text(json.dumps(sidecar()))
+    os.utime(path, (seconds, seconds))
+    return path
+
+
+def test_finds_the_flatbuffer_of_that_path(model: Path, tmp_path: Path) -> None:
+    assert find_artefact(tmp_path / "runs", str(model)).path == model
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_finds_a_runs_newest_flatbuffer_for_this_machine(by_name: bool, tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    here = write_flatbuffer(run, platform.machine(), seconds=10)
+    write_flatbuffer(run, "another_machine", seconds=20)
+    assert find_artefact(tmp_path, run.name if by_name else None).path == here
+
+
+def test_finds_a_runs_newest_flatbuffer_where_none_is_for_this_machine(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    write_flatbuffer(run, "one_machine", seconds=10)
+    newest = write_flatbuffer(run, "another_machine", seconds=20)
+    assert find_artefact(tmp_path, run.name).path == newest
+
+
+def test_refuses_a_run_without_a_flatbuffer(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    with pytest.raises(RunError, match="has no flatbuffer") as caught:
+        find_artefact(tmp_path, run.name)
+    assert f"edgehybrid convert {run.path} --target" in (caught.value.next_step or "")
+
+
+def test_the_sidecar_says_recipe_and_format(model: Path) -> None:
+    assert recipe_and_format(model.with_name("without_sidecar.tflite")) is None
+    model.with_suffix(".json").write_text(json.dumps(sidecar() | {"format": "float32"}))
+    assert recipe_and_format(model) == (load_recipe("digits"), "float32")
 
 
 def test_reads_the_accuracy_of_exactly_this_file(model: Path) -> None:

@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from processes import call, modules_after_command, refuse
 from report_samples import HYBRID, make_row
 
 from edgehybrid import results
@@ -21,33 +18,7 @@ from edgehybrid.recipe import load_recipe, recipe_names
 from edgehybrid.training.checkpoint import Record
 from edgehybrid.training.run_folder import RunFolder, create_run
 
-COMMAND = Path(sys.executable).parent / "edgehybrid"
 COMMANDS = ("train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo")
-
-
-def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    # TF_CPP: set by importing TensorFlow in this process.
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("EDGEHYBRID_", "TF_CPP_"))}
-    return subprocess.run(
-        [str(COMMAND), *arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
-    )
-
-
-def files_below(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
-
-
-def refuse(arguments: Sequence[str], cwd: Path, exit_status: int, *parts: str, **environment: str) -> None:
-    """The command fails with one message that holds ``parts``, prints nothing else and leaves nothing behind."""
-    before = files_below(cwd)
-    done = call(arguments, cwd, **environment)
-    assert done.returncode == exit_status, done.stderr
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert done.stderr.count("Error: ") == 1
-    for part in parts:
-        assert part in done.stderr
-    assert files_below(cwd) == before
 
 
 @pytest.fixture
@@ -220,24 +191,6 @@ def test_a_missing_extra_is_named(arguments: list[str], tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_with_json_a_failure_is_one_document_on_stdout(tmp_path: Path) -> None:
-    done = call(["cost", "nothing", "--json"], tmp_path)
-    assert done.returncode == 2
-    error = json.loads(done.stdout)["error"]
-    assert set(error) == {"what", "received", "allowed", "next"}
-    assert error["what"] == "There is no such recipe."
-    assert error["received"] == "nothing"
-    assert "There is no such recipe." in done.stderr
-
-
-@pytest.mark.parametrize("arguments", [["cost"], ["cost", "digits", "--bogus"], ["unknown"], ["--bogus"]], ids=" ".join)
-def test_with_json_wrong_usage_is_one_document_on_stdout(arguments: list[str], tmp_path: Path) -> None:
-    done = call([*arguments, "--json"], tmp_path)
-    assert done.returncode == 2
-    assert json.loads(done.stdout)["error"]["what"]
-    assert done.stderr.count("Error: ") == 1
-
-
 def test_without_a_network_the_download_is_refused_at_once(tmp_path: Path) -> None:
     # Nothing listens on the discard port of this machine.
     dead = {"https_proxy": "http://127.0.0.1:9", "TFDS_DATA_DIR": str(tmp_path)}
@@ -281,14 +234,8 @@ def test_evaluate_and_benchmark_the_newest_flatbuffer(run: Path, tmp_path: Path)
 )
 def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) -> None:
     results.append(tmp_path / "runs" / "results.sqlite", make_row())
-    script = (
-        "import sys; from click.testing import CliRunner; from edgehybrid.cli import main; "
-        f"result = CliRunner().invoke(main, {arguments!r}); "
-        "assert result.exit_code == 0, result.output; "
-        "assert not {'tensorflow', 'tf_keras', 'larq', 'sklearn'} & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    loaded = modules_after_command(arguments, tmp_path)
+    assert not {"tensorflow", "tf_keras", "larq", "sklearn"} & loaded
 
 
 def test_the_demo_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,10 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from test_cli import call, refuse
+from processes import call, modules_after_command, refuse
 from tiny_layers import Writer
 from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
 
@@ -170,26 +168,14 @@ def test_the_moons_model_adds_its_energy(tmp_path: Path) -> None:
 
 def test_all_published_recipes_in_one_call_without_numpy_or_tensorflow(tmp_path: Path) -> None:
     published = [name for name in recipe_names() if load_recipe(name).published]
-    script = (
-        "import sys; from click.testing import CliRunner; from edgehybrid.cli import main; "
-        f"result = CliRunner().invoke(main, {['cost', *published]!r}); "
-        "assert result.exit_code == 0, result.output; "
-        "assert not {'tensorflow', 'larq', 'numpy', 'matplotlib'} & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    loaded = modules_after_command(["cost", *published], tmp_path)
+    assert not {"tensorflow", "larq", "numpy", "matplotlib"} & loaded
 
 
 def test_a_model_with_a_sidecar_loads_no_tensorflow(converted_run: RunFolder, tmp_path: Path) -> None:
     model = str(converted_run.path / "model.packed.x86_64.tflite")
-    script = (
-        "import sys; from click.testing import CliRunner; from edgehybrid.cli import main; "
-        f"result = CliRunner().invoke(main, ['cost', {model!r}]); "
-        "assert result.exit_code == 0, result.output; "
-        "assert not {'tensorflow', 'tf_keras', 'larq'} & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    loaded = modules_after_command(["cost", model], tmp_path)
+    assert not {"tensorflow", "tf_keras", "larq"} & loaded
 
 
 # What is refused.

@@ -1,0 +1,53 @@
+"""The installed command, and code, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+COMMAND = Path(sys.executable).parent / "edgehybrid"
+
+
+def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    # TF_CPP: set by importing TensorFlow in this process.
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("EDGEHYBRID_", "TF_CPP_"))}
+    return subprocess.run(
+        [str(COMMAND), *arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+    )
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def refuse(arguments: Sequence[str], cwd: Path, exit_status: int, *parts: str, **environment: str) -> None:
+    """The command fails with one message that holds ``parts``, prints nothing else and leaves nothing behind."""
+    before = files_below(cwd)
+    done = call(arguments, cwd, **environment)
+    assert done.returncode == exit_status, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("Error: ") == 1
+    for part in parts:
+        assert part in done.stderr
+    assert files_below(cwd) == before
+
+
+def modules_after(code: str, cwd: Path | None = None) -> set[str]:
+    """The names of all modules that a new Python has loaded after ``code``."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def modules_after_command(arguments: Sequence[str], cwd: Path) -> set[str]:
+    """The names of all modules that the command has loaded when it ends, in success."""
+    return modules_after(
+        "from click.testing import CliRunner\nfrom edgehybrid.cli import main\n"
+        f"result = CliRunner().invoke(main, {list(arguments)!r})\n"
+        "assert result.exit_code == 0, result.output",
+        cwd,
+    )
