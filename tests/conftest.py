@@ -1,11 +1,14 @@
-"""Settings of the random tests: a failure prints how to repeat it, and a slow machine is no failure."""
+"""Settings of the random tests, where a failure prints how to repeat it and a slow machine is no failure; fixtures."""
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from tiny_runs import random_run, tiny_recipe
 
+from edgehybrid.training.artefact import Artefact, open_artefact
 from edgehybrid.training.run_folder import RunFolder
 
 settings.register_profile("edgehybrid", deadline=None, print_blob=True, database=None)
@@ -39,3 +42,11 @@ def converted_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     convert(run, "x86_64", "packed", images=100)
     convert(run, "x86_64", "float32", images=100)
     return run
+
+
+@pytest.fixture
+def artefact(converted_run: RunFolder, tmp_path: Path) -> Artefact:
+    """The float32 flatbuffer of a copy of ``converted_run``, which may be changed."""
+    copy = tmp_path / converted_run.name
+    shutil.copytree(converted_run.path, copy)
+    return open_artefact(copy / "model.float32.x86_64.tflite")

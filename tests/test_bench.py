@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,18 +15,10 @@ from edgehybrid.device.board import board_state
 from edgehybrid.device.session import measure
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import network_of
-from edgehybrid.training.artefact import Artefact, open_artefact
-from edgehybrid.training.run_folder import RunFolder
+from edgehybrid.training.artefact import Artefact
 
 QUIET: dict[str, Any] = {"load_1min": 0.1, "cores": 4, "governor": "performance"}
 TESTED = {"verified_on": "test"}
-
-
-@pytest.fixture
-def artefact(converted_run: RunFolder, tmp_path: Path) -> Artefact:
-    copy = tmp_path / converted_run.name
-    shutil.copytree(converted_run.path, copy)
-    return open_artefact(copy / "model.float32.x86_64.tflite")
 
 
 def test_equal_sessions_on_a_quiet_machine_are_valid() -> None:

@@ -1,6 +1,4 @@
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,15 +6,8 @@ import pytest
 from edgehybrid.data.arrays import load_split, normalise
 from edgehybrid.evaluate import accuracies, evaluate_flatbuffer, evaluate_keras
 from edgehybrid.runtime.interpreter import load_interpreter
-from edgehybrid.training.artefact import Artefact, evaluation_file, open_artefact, read_top1
+from edgehybrid.training.artefact import Artefact, evaluation_file, read_top1
 from edgehybrid.training.run_folder import RunFolder
-
-
-@pytest.fixture
-def artefact(converted_run: RunFolder, tmp_path: Path) -> Artefact:
-    copy = tmp_path / converted_run.name
-    shutil.copytree(converted_run.path, copy)
-    return open_artefact(copy / "model.float32.x86_64.tflite")
 
 
 def test_counts_the_largest_and_the_five_largest_logits() -> None:
