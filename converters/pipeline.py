@@ -16,7 +16,8 @@ from edgehybrid import __version__
 from edgehybrid.data.arrays import normalise
 from edgehybrid.data.source import open_source
 from edgehybrid.errors import ConversionError, DataError
-from edgehybrid.flatbuffer import CensusRow, parse_model
+from edgehybrid.flatbuffer import parse_model
+from edgehybrid.flatbuffer_census import CensusRow
 from edgehybrid.networks import Layer, network_of
 from edgehybrid.recipe import Data
 from edgehybrid.training.loop import trained_model

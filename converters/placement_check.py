@@ -6,7 +6,8 @@ from converters.targets import Format
 from edgehybrid.cost.agreement import check_agreement, expected_layers
 from edgehybrid.cost.model_file import StoredLayer, count_model
 from edgehybrid.errors import ConversionError
-from edgehybrid.flatbuffer import CensusRow, Model
+from edgehybrid.flatbuffer import Model
+from edgehybrid.flatbuffer_census import CensusRow
 from edgehybrid.model.census import layers_of_keras
 from edgehybrid.networks import Network
 

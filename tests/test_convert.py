@@ -12,7 +12,8 @@ from tiny_runs import random_run, tiny_recipe
 from converters import pipeline
 from converters.pipeline import convert
 from edgehybrid.errors import ConversionError, DataError
-from edgehybrid.flatbuffer import census, read_model
+from edgehybrid.flatbuffer import read_model
+from edgehybrid.flatbuffer_census import census
 from edgehybrid.recipe import load_recipe
 from edgehybrid.training.checkpoint import read_record
 from edgehybrid.training.run_folder import RunFolder, open_run

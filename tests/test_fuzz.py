@@ -7,7 +7,8 @@ import pytest
 from tiny_models import float_model
 
 from edgehybrid.errors import ModelFileError, RecipeError
-from edgehybrid.flatbuffer import census, parse_model
+from edgehybrid.flatbuffer import parse_model
+from edgehybrid.flatbuffer_census import census
 from edgehybrid.recipe import load_recipe, recipe_names, recipes_folder
 
 CASES = 2000

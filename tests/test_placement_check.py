@@ -11,7 +11,8 @@ from converters.placement_check import check_placement
 from converters.targets import Format
 from edgehybrid.cost.agreement import check_agreement, expected_layers
 from edgehybrid.errors import ConversionError
-from edgehybrid.flatbuffer import CensusRow, Model, parse_model, read_model
+from edgehybrid.flatbuffer import Model, parse_model, read_model
+from edgehybrid.flatbuffer_census import CensusRow
 from edgehybrid.networks import Network, network_of
 from edgehybrid.training.run_folder import RunFolder
 

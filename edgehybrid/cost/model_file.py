@@ -14,7 +14,8 @@ from edgehybrid.cost.logical_layers import LogicalLayer, normal_form
 from edgehybrid.cost.memory import peak_bits
 from edgehybrid.cost.model_graph import PADDING, POINTWISE, RESHAPING, SCALE, Graph, bits_of_type, pieces_of
 from edgehybrid.cost.model_joins import joined_halves, joined_planes
-from edgehybrid.flatbuffer import CHANNELS_PER_WORD, WEIGHTED, CensusRow, Model
+from edgehybrid.flatbuffer import Model
+from edgehybrid.flatbuffer_census import CHANNELS_PER_WORD, WEIGHTED, CensusRow
 from edgehybrid.networks import FLOAT_BITS
 
 # Additions, BatchNorm, activations, pooling, padding and copies: in the file, and counted by no rule.

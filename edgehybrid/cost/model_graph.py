@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from edgehybrid.cost.logical_layers import LogicalLayer
 from edgehybrid.errors import ModelFileError
-from edgehybrid.flatbuffer import ABSENT, WEIGHTED, CensusRow, Model, Op, census
+from edgehybrid.flatbuffer import ABSENT, Model, Op
+from edgehybrid.flatbuffer_census import WEIGHTED, CensusRow, census
 from edgehybrid.networks import FLOAT_BITS
 
 # One number in, one number out, at the same place; with a constant, or with a decision about the number itself.
