@@ -46,11 +46,9 @@ def batch() -> tuple[Any, Any]:
 def keras_step(net: str, precision: str) -> Callable[[], None]:
     """One step of the trainer itself."""
     from edgehybrid.model.compat import tf
-    from edgehybrid.model.precision import set_convolution_precision
     from edgehybrid.training.step import Trainer, Wish
 
     recipe = recipe_of(net, precision)
-    set_convolution_precision(recipe.training.precision)
     trainer = Trainer(recipe)
     images, labels = batch()
     parts = [(tf.constant(images), tf.constant(labels))]

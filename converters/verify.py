@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
-from edgehybrid.model.precision import set_convolution_precision
 from edgehybrid.runtime.interpreter import Interpreter
 
 Floats = NDArray[np.float32]
@@ -44,10 +43,7 @@ def verify(model: Any, content: bytes, images: Floats) -> Agreement:
 
     Raises:
         ConversionError: an image differs without excuse, or fewer than ``LEAST_AGREEMENT_PERCENT`` keep their class.
-        EdgehybridError: this process trained in bfloat16.
     """
-    # After training in bfloat16 in this process Keras would differ from any flatbuffer.
-    set_convolution_precision("float32")
     logits, margins = _keras_side(model, images)
     converted = Interpreter(content).predict(images)
     difference = np.abs(converted - logits).max(axis=1)

@@ -136,7 +136,7 @@ class Training(Section):
         default=0.0, description="the learning rate grows from 0 over so many epochs (Goyal et al. 2017, section 2.2)"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="what convolutions multiply in; sums and all else are float32"
+        default="float32", description="of the maps in training and what convolutions multiply; all else is float32"
     )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on every trainable variable")
     gradient_clip_norm: Positive | None = Field(

@@ -28,7 +28,8 @@ def pointwise_convolution(x: Any, kernel: Any, stride: int) -> Any:
     @tf.custom_gradient
     def convolution(x: Any, kernel: Any) -> Any:
         def gradient(upstream: Any) -> tuple[Any, Any]:
-            seen = x[:, ::stride, ::stride]
+            # The mean of one pixel is a slice in a third of its time.
+            seen = tf.nn.avg_pool2d(x, 1, stride, "VALID")
             return (
                 tf.raw_ops.Conv2DBackpropInput(
                     input_sizes=tf.shape(x),
@@ -79,7 +80,8 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
     distribution), and no longer the size of W.
 
     The scale stands after the convolution because sums of ±1 are exact there: inside, rounding would move sums away
-    from 0 and flip signs in the next layer.
+    from 0 and flip signs in the next layer. While training, BatchNorm takes the difference up, and
+    ``edgehybrid.model.fused`` has the scale inside, which saves a walk over the map.
 
     Input shape: (batch, height, width, I), float32. Output shape: (batch, height', width', filters), float32.
 
@@ -105,6 +107,10 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
     def alpha(self) -> Any:
         """Mean |W| of each filter, or mean |Ŵ|, shape (filters,)."""
         return tf.reduce_mean(tf.abs(self.real_kernel()), axis=[0, 1, 2])
+
+    def scaled_kernel(self) -> Any:
+        """alpha_o·q(W)_o, shape (k, k, I, filters): a convolution with it has the scale in its sums."""
+        return self.kernel_quantizer(self.real_kernel()) * self.alpha()
 
     def real_kernel(self) -> Any:
         """What is quantised: W, or Ŵ; shape (k, k, I, filters)."""

@@ -14,7 +14,6 @@ from edgehybrid.data.source import open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
-from edgehybrid.model.precision import set_convolution_precision
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.training.checkpoint import (
@@ -114,7 +113,6 @@ class _Session:
     def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas, from_start: bool = True) -> None:
         self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
         check_shard(self.training.batch_size, replicas.shards[0])
-        set_convolution_precision(self.training.precision)
         teacher = find_teacher(recipe, runs)
         # A checkpoint holds all weights: who resumes needs no first stage any more.
         first_stage = find_first_stage(recipe, runs) if from_start else None

@@ -12,6 +12,7 @@ from edgehybrid.recipe import Recipe
 from edgehybrid.recipe_training import Bop
 from edgehybrid.training.checkpoint import Values, values_of
 from edgehybrid.training.earlier_run import take_weights
+from edgehybrid.training.forward import ForwardPass
 from edgehybrid.training.losses import loss_of_images
 from edgehybrid.training.optimizers import Optimizer
 
@@ -61,6 +62,7 @@ class Trainer:
         keras.utils.set_random_seed(self.training.seed)
         with self.strategy.scope():
             self.model = build_model(network_of(recipe), synchronized=self.strategy.num_replicas_in_sync > 1)
+            self.forward = ForwardPass(self.model, self.training.precision)
             if first_stage is not None:
                 take_weights(self.model, first_stage)
             self.variables = [getattr(v, "latent_variable", v) for v in self.model.trainable_variables]
@@ -77,7 +79,7 @@ class Trainer:
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
         # where a resumed epoch begins, and they differ in the last bit.
-        self._compiled = tf.function(self._distributed_step)
+        self._compiled = tf.function(self._distributed_step, autograph=False)
 
     def step(self, parts: Sequence[Batch], learning_rate: float, wish: Wish) -> tuple[StepResult, Wish]:
         """One batch: gradients, weights, latent weights.
@@ -151,7 +153,7 @@ class Trainer:
     def _gradients(self, images: Any, labels: Any, batch: Any) -> list[Any]:
         teacher_logits = None if self.teacher is None else self.teacher(images, training=False)
         with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
+            logits = self.forward(images)
             loss_sum = tf.reduce_sum(loss_of_images(self.training, logits, labels, teacher_logits))
             loss = loss_sum / batch
         correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int32))

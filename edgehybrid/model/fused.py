@@ -1,0 +1,163 @@
+"""What the training pass computes in fewer walks over memory than a chain of plain operations would take.
+
+On a processor a walk over the maps of a batch costs as much as a convolution of them. XLA compiles the elementwise
+chains here to one walk each; convolutions and BatchNorm stay TensorFlow's, which are oneDNN's and faster than XLA's.
+All maps are (batch, height, width, channels), float32 or bfloat16.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from edgehybrid.model.compat import tf
+from edgehybrid.model.layers import pointwise_convolution
+
+Borders = tuple[tuple[int, int], tuple[int, int]]
+Chain = Callable[..., Any]
+NO_BORDERS: Borders = ((0, 0), (0, 0))
+
+
+def sign_convolution(x: Any, kernel: Any, stride: int, pad_value: float, before_batch_norm: bool = False) -> Any:
+    r"""Convolution of sign(x) with ``pad_value`` around it, as ``SAME`` pads:
+
+    $$Y = \operatorname{sign}(X) * K, \qquad
+      \frac{\partial L}{\partial X} = 1_{|X| \le 1} \left( \frac{\partial L}{\partial Y} * K^T \right)$$
+
+    sign(0) = sign(-0.0) = +1; NaN stays NaN; the border has no gradient.
+
+    In float32 it takes no map with a border: a convolution is linear, so a border p around s is a border 0 around
+    s - p, plus p times the sum of each filter. That sum is added to every pixel, so where BatchNorm follows, which
+    subtracts the mean, its gradient is 0 up to rounding. In bfloat16 the two parts would lose to rounding what they
+    have in common, and the border is made.
+
+    Args:
+        x: the map (batch, N, N, I).
+        kernel: of the type of x, (k, k, I, O), any values; its gradient is the convolution's.
+        stride: pixels.
+        pad_value: p.
+        before_batch_norm: whether nothing but BatchNorm reads Y; saves the gradient that is 0.
+
+    Returns:
+        Y, of the type of x, (batch, M, M, O) with M = ceil(N / stride).
+    """
+    side = kernel.shape[0]
+    if side == 1:
+        return pointwise_convolution(_signs(x), kernel, stride)
+    if x.dtype != tf.float32:
+        borders = same_borders(x.shape[1], side, stride), same_borders(x.shape[2], side, stride)
+        return tf.nn.conv2d(_signs(x, borders, pad_value), kernel, stride, "VALID")
+    of_border = pad_value * tf.reduce_sum(kernel, axis=[0, 1, 2])
+    if before_batch_norm:
+        of_border = tf.stop_gradient(of_border)
+    return tf.nn.bias_add(tf.nn.conv2d(_signs(x, shift=pad_value), kernel, stride, "SAME"), of_border)
+
+
+def scaled_signs(kernel: Any) -> Any:
+    r"""alpha_o·sign(W)_o with alpha_o = mean |W_o|, for float32 (k, k, I, O) of O filters with n = k²·I weights each.
+
+    With g the gradient with respect to it:
+
+    $$\frac{\partial L}{\partial W_i} = \alpha \, 1_{|W_i| \le 1} \, g_i
+      + \frac{\operatorname{sign}(W_i)}{n} \sum_j g_j \operatorname{sign}(W_j)$$
+
+    in half the operations that automatic differentiation makes of it; they are many, as kernels are small.
+
+    Source: Rastegari et al. 2016, section 3.1; the gradient of ``edgehybrid.model.layers.ScaledQuantConv2D``.
+    """
+
+    @tf.custom_gradient
+    def scaled(kernel: Any) -> Any:
+        signs = tf.where(kernel >= 0, 1.0, -1.0)
+        alpha = tf.reduce_mean(tf.abs(kernel), axis=[0, 1, 2])
+
+        def gradient(upstream: Any) -> Any:
+            of_alpha = tf.reduce_mean(upstream * signs, axis=[0, 1, 2])
+            return _within_one(upstream * alpha, kernel) + signs * of_alpha
+
+        return signs * alpha, gradient
+
+    return scaled(tf.convert_to_tensor(kernel))
+
+
+@tf.custom_gradient
+def add_relu(a: Any, b: Any) -> Any:
+    r"""max(a + b, 0) of two maps of one shape and type, and
+
+    $$\frac{\partial L}{\partial a} = \frac{\partial L}{\partial b} = 1_{a + b > 0} \frac{\partial L}{\partial y}$$
+    """
+    y = _compiled(_add_relu_of, a.dtype)(a, b)
+
+    def gradient(upstream: Any) -> tuple[Any, Any]:
+        of_sum = _compiled(_where_positive_of, y.dtype)(upstream, y)
+        return of_sum, of_sum
+
+    return y, gradient
+
+
+def same_borders(side: int, kernel_side: int, stride: int) -> tuple[int, int]:
+    """Pixels before and after ``side`` pixels with which a convolution gives ceil(side / stride) pixels.
+
+    Source: TensorFlow's padding ``SAME``: the odd pixel stands after the map.
+    """
+    total = max((-(-side // stride) - 1) * stride + kernel_side - side, 0)
+    return total // 2, total - total // 2
+
+
+def _signs(x: Any, borders: Borders = NO_BORDERS, pad_value: float = 0.0, shift: float = 0.0) -> Any:
+    """sign(x) - shift within borders of ``pad_value``, with the sign's gradient."""
+
+    @tf.custom_gradient
+    def signs(x: Any) -> Any:
+        def gradient(upstream: Any) -> Any:
+            if borders == NO_BORDERS and x.dtype == tf.float32:
+                return _within_one(upstream, x)
+            return _compiled(_within_one_of, x.dtype, borders)(upstream, x)
+
+        return _compiled(_signs_of, x.dtype, borders, pad_value, shift)(x), gradient
+
+    return signs(x)
+
+
+def _within_one(gradient: Any, x: Any) -> Any:
+    """``gradient`` where |x| ≤ 1, else 0, float32: the gradient of a fake quantisation, in one operation.
+
+    255 narrow steps over [-1, 1] reach from -127/127 to 127/127 exactly.
+    """
+    return tf.raw_ops.FakeQuantWithMinMaxArgsGradient(
+        gradients=gradient, inputs=x, min=-1.0, max=1.0, num_bits=8, narrow_range=True
+    )
+
+
+# What XLA compiles, for one type of map and numbers known beforehand.
+
+
+def _signs_of(dtype: Any, borders: Borders, pad_value: float, shift: float) -> Chain:
+    def signs(x: Any) -> Any:
+        plus, minus, border = (tf.constant(value, dtype) for value in (1 - shift, -1 - shift, pad_value))
+        # What is not a number stays so, and stops the training.
+        y = tf.where(x >= 0, plus, tf.where(x < 0, minus, x))
+        return tf.pad(y, [(0, 0), *borders, (0, 0)], constant_values=border)
+
+    return signs
+
+
+def _within_one_of(dtype: Any, borders: Borders) -> Chain:
+    rows, columns = (slice(before, -after or None) for before, after in borders)
+    return lambda gradient, x: tf.where(tf.abs(x) <= 1, gradient[:, rows, columns], tf.zeros([], dtype))
+
+
+def _add_relu_of(dtype: Any) -> Chain:
+    return lambda a, b: tf.nn.relu(a + b)
+
+
+def _where_positive_of(dtype: Any) -> Chain:
+    return lambda gradient, y: tf.where(y > 0, gradient, tf.zeros([], dtype))
+
+
+@cache
+def _compiled(make: Callable[..., Chain], dtype: Any, *numbers: Any) -> Any:
+    """A chain as one compiled function of maps of any shape: TensorFlow warns of functions that it traces for many."""
+    chain = make(dtype, *numbers)
+    signature = [tf.TensorSpec([None, None, None, None], dtype)] * len(inspect.signature(chain).parameters)
+    return tf.function(chain, input_signature=signature, autograph=False, jit_compile=True)

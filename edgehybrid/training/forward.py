@@ -1,0 +1,78 @@
+"""The forward pass of a training step: the Keras model's, with faster operations and a precision of its own."""
+
+from collections import defaultdict
+from typing import Any, Literal
+
+from edgehybrid.model.compat import keras, tf
+from edgehybrid.model.fused import add_relu, scaled_signs, sign_convolution
+from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D, pointwise_convolution
+
+
+class ForwardPass:
+    """Computes ``model(images, training=True)``, and updates BatchNorm's averages, over the model's own variables.
+
+    The Keras model is the reference, and what is evaluated and converted. In float32 the pass differs from it in the
+    order of rounding only. In bfloat16, maps (batch, height, width, channels) are kept and convolved in bfloat16:
+
+    - BatchNorm computes in float32 and rounds its result to 8 significant bits; a sign is that of the number before,
+      as rounding changes none, and ±1 has a bfloat16;
+    - convolutions add in float32 and round each sum; alpha and full-precision weights are rounded, too;
+    - learned thresholds and slopes compute in float32, and all vectors, the loss and the gradients of variables, their
+      sums, the variables and the optimizer are float32.
+    """
+
+    def __init__(self, model: Any, precision: Literal["float32", "bfloat16"]) -> None:
+        self._dtype = tf.dtypes.as_dtype(precision)
+        self._input, self._output = model.input, model.output
+        self._layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+        readers = defaultdict(list)
+        for layer in self._layers:
+            for tensor in tf.nest.flatten(layer.input):
+                readers[id(tensor)].append(type(layer))
+        self._readers = {layer.name: readers[id(layer.output)] for layer in self._layers}
+
+    def __call__(self, images: Any) -> Any:
+        """Logits, float32 (batch, classes), of images, float32 (batch, side, side, channels)."""
+        values = {id(self._input): tf.cast(images, self._dtype)}
+        for layer in self._layers:
+            inputs = tf.nest.map_structure(lambda tensor: values[id(tensor)], layer.input)
+            values[id(layer.output)] = self._apply(layer, inputs)
+        return tf.cast(values[id(self._output)], tf.float32)
+
+    def _apply(self, layer: Any, x: Any) -> Any:
+        if isinstance(layer, ScaledQuantConv2D) and layer.input_quantizer.precision == 1:
+            return self._convolve_signs(layer, x)
+        if self._dtype == tf.float32:
+            return layer(x, training=True)
+        return self._apply_in_reduced_precision(layer, x)
+
+    def _convolve_signs(self, layer: Any, x: Any) -> Any:
+        one_bit = layer.kernel_quantizer.precision == 1
+        kernel = scaled_signs(layer.real_kernel()) if one_bit else layer.scaled_kernel()
+        before_batch_norm = self._readers[layer.name] == [keras.layers.BatchNormalization]
+        return sign_convolution(x, tf.cast(kernel, x.dtype), layer.strides[0], layer.pad_values, before_batch_norm)
+
+    def _apply_in_reduced_precision(self, layer: Any, x: Any) -> Any:
+        if len(layer.output.shape) != 4:
+            return layer(tf.nest.map_structure(lambda part: tf.cast(part, tf.float32), x), training=True)
+        if isinstance(layer, PointwiseConv2D):
+            return pointwise_convolution(x, tf.cast(layer.kernel, x.dtype), layer.strides[0])
+        if type(layer) is keras.layers.Conv2D:
+            return tf.nn.conv2d(x, tf.cast(layer.kernel, x.dtype), layer.strides, layer.padding.upper())
+        if type(layer) is keras.layers.BatchNormalization and not layer.synchronized:
+            return _batch_norm(layer, x)
+        if type(layer) is keras.layers.Add and self._readers[layer.name] == [keras.layers.ReLU]:
+            return x  # its two terms, for the ReLU to add
+        if type(layer) is keras.layers.ReLU and isinstance(x, list):
+            return add_relu(*x)
+        if not layer.weights:
+            # A layer's ``call`` does not cast, other than the layer; a quantiser within it does.
+            return tf.cast(layer.call(x), tf.nest.flatten(x)[0].dtype)
+        return tf.cast(layer(tf.cast(x, tf.float32), training=True), self._dtype)
+
+
+def _batch_norm(layer: Any, x: Any) -> Any:
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, layer.gamma, layer.beta, epsilon=layer.epsilon)
+    for average, of_batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        average.assign_sub((average - of_batch) * (1 - layer.momentum))
+    return y
