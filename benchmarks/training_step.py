@@ -2,7 +2,7 @@
 
     pip install '.[train,bench]' && python benchmarks/training_step.py [--rounds 7] [--steps 20] [--json]
 
-Every variant has a process of its own, because precision is a switch of a whole TensorFlow process. They take turns:
+Every variant has a process of its own, with the memory and threads of a training. They take turns:
 one times some steps while the others wait. The table gives the median of the rounds and ratios to the first line.
 Both frameworks render the same ``Network``, and train with Adam on the same batch of 128 random images, without a
 pipeline.

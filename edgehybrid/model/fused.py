@@ -13,9 +13,7 @@ from typing import Any
 from edgehybrid.model.compat import tf
 from edgehybrid.model.layers import pointwise_convolution
 
-Borders = tuple[tuple[int, int], tuple[int, int]]
 Chain = Callable[..., Any]
-NO_BORDERS: Borders = ((0, 0), (0, 0))
 
 
 def sign_convolution(x: Any, kernel: Any, stride: int, pad_value: float, before_batch_norm: bool = False) -> Any:
@@ -26,10 +24,9 @@ def sign_convolution(x: Any, kernel: Any, stride: int, pad_value: float, before_
 
     sign(0) = sign(-0.0) = +1; NaN stays NaN; the border has no gradient.
 
-    In float32 it takes no map with a border: a convolution is linear, so a border p around s is a border 0 around
-    s - p, plus p times the sum of each filter. That sum is added to every pixel, so where BatchNorm follows, which
-    subtracts the mean, its gradient is 0 up to rounding. In bfloat16 the two parts would lose to rounding what they
-    have in common, and the border is made.
+    It makes no map with a border: a convolution is linear, so a border p around s is a border 0 around s - p, plus p
+    times the sum of each filter. That sum is added to every pixel, so where BatchNorm follows, which subtracts the
+    mean, its gradient is 0 up to rounding.
 
     Args:
         x: the map (batch, N, N, I).
@@ -41,16 +38,12 @@ def sign_convolution(x: Any, kernel: Any, stride: int, pad_value: float, before_
     Returns:
         Y, of the type of x, (batch, M, M, O) with M = ceil(N / stride).
     """
-    side = kernel.shape[0]
-    if side == 1:
-        return pointwise_convolution(_signs(x), kernel, stride)
-    if x.dtype != tf.float32:
-        borders = same_borders(x.shape[1], side, stride), same_borders(x.shape[2], side, stride)
-        return tf.nn.conv2d(_signs(x, borders, pad_value), kernel, stride, "VALID")
+    if kernel.shape[0] == 1:
+        return pointwise_convolution(_signs(x, 0.0), kernel, stride)
     of_border = pad_value * tf.reduce_sum(kernel, axis=[0, 1, 2])
     if before_batch_norm:
         of_border = tf.stop_gradient(of_border)
-    return tf.nn.bias_add(tf.nn.conv2d(_signs(x, shift=pad_value), kernel, stride, "SAME"), of_border)
+    return tf.nn.bias_add(tf.nn.conv2d(_signs(x, pad_value), kernel, stride, "SAME"), of_border)
 
 
 def scaled_signs(kernel: Any) -> Any:
@@ -95,35 +88,22 @@ def add_relu(a: Any, b: Any) -> Any:
     return y, gradient
 
 
-def same_borders(side: int, kernel_side: int, stride: int) -> tuple[int, int]:
-    """Pixels before and after ``side`` pixels with which a convolution gives ceil(side / stride) pixels.
-
-    Source: TensorFlow's padding ``SAME``: the odd pixel stands after the map.
-    """
-    total = max((-(-side // stride) - 1) * stride + kernel_side - side, 0)
-    return total // 2, total - total // 2
-
-
-def _signs(x: Any, borders: Borders = NO_BORDERS, pad_value: float = 0.0, shift: float = 0.0) -> Any:
-    """sign(x) - shift within borders of ``pad_value``, with the sign's gradient."""
+def _signs(x: Any, shift: float) -> Any:
+    """sign(x) - shift, with the sign's gradient."""
 
     @tf.custom_gradient
     def signs(x: Any) -> Any:
-        def gradient(upstream: Any) -> Any:
-            if borders == NO_BORDERS and x.dtype == tf.float32:
-                return _within_one(upstream, x)
-            return _compiled(_within_one_of, x.dtype, borders)(upstream, x)
-
-        return _compiled(_signs_of, x.dtype, borders, pad_value, shift)(x), gradient
+        return _compiled(_signs_of, x.dtype, shift)(x), lambda upstream: _within_one(upstream, x)
 
     return signs(x)
 
 
 def _within_one(gradient: Any, x: Any) -> Any:
-    """``gradient`` where |x| ≤ 1, else 0, float32: the gradient of a fake quantisation, in one operation.
-
-    255 narrow steps over [-1, 1] reach from -127/127 to 127/127 exactly.
-    """
+    """``gradient`` where |x| ≤ 1, else 0."""
+    if x.dtype != tf.float32:
+        return _compiled(_within_one_of, x.dtype)(gradient, x)
+    # The gradient of a fake quantisation is that, in one operation: 255 narrow steps over [-1, 1] reach from -127/127
+    # to 127/127 exactly.
     return tf.raw_ops.FakeQuantWithMinMaxArgsGradient(
         gradients=gradient, inputs=x, min=-1.0, max=1.0, num_bits=8, narrow_range=True
     )
@@ -132,19 +112,17 @@ def _within_one(gradient: Any, x: Any) -> Any:
 # What XLA compiles, for one type of map and numbers known beforehand.
 
 
-def _signs_of(dtype: Any, borders: Borders, pad_value: float, shift: float) -> Chain:
+def _signs_of(dtype: Any, shift: float) -> Chain:
     def signs(x: Any) -> Any:
-        plus, minus, border = (tf.constant(value, dtype) for value in (1 - shift, -1 - shift, pad_value))
+        plus, minus = tf.constant(1 - shift, dtype), tf.constant(-1 - shift, dtype)
         # What is not a number stays so, and stops the training.
-        y = tf.where(x >= 0, plus, tf.where(x < 0, minus, x))
-        return tf.pad(y, [(0, 0), *borders, (0, 0)], constant_values=border)
+        return tf.where(x >= 0, plus, tf.where(x < 0, minus, x))
 
     return signs
 
 
-def _within_one_of(dtype: Any, borders: Borders) -> Chain:
-    rows, columns = (slice(before, -after or None) for before, after in borders)
-    return lambda gradient, x: tf.where(tf.abs(x) <= 1, gradient[:, rows, columns], tf.zeros([], dtype))
+def _within_one_of(dtype: Any) -> Chain:
+    return lambda gradient, x: tf.where(tf.abs(x) <= 1, gradient, tf.zeros([], dtype))
 
 
 def _add_relu_of(dtype: Any) -> Chain:
@@ -159,5 +137,5 @@ def _where_positive_of(dtype: Any) -> Chain:
 def _compiled(make: Callable[..., Chain], dtype: Any, *numbers: Any) -> Any:
     """A chain as one compiled function of maps of any shape: TensorFlow warns of functions that it traces for many."""
     chain = make(dtype, *numbers)
-    signature = [tf.TensorSpec([None, None, None, None], dtype)] * len(inspect.signature(chain).parameters)
+    signature = [tf.TensorSpec([None] * 4, dtype) for _ in inspect.signature(chain).parameters]
     return tf.function(chain, input_signature=signature, autograph=False, jit_compile=True)
