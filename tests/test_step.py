@@ -65,8 +65,10 @@ def batch_of(images: int, seed: int = SEED) -> tuple[NDArray[np.float32], NDArra
     )
 
 
-def step_on(trainer: Trainer, batch: tuple[Any, Any], rate: float = 0.1) -> StepResult:
-    result, _ = trainer.step([(tf.constant(batch[0]), tf.constant(batch[1]))], rate, Wish.NOTHING)
+def step_on(trainer: Trainer, batch: tuple[Any, Any], rate: float = 0.1, decay: float | None = None) -> StepResult:
+    """One step; with the weight decay of the recipe, if none is given."""
+    parts = [(tf.constant(batch[0]), tf.constant(batch[1]))]
+    result, _ = trainer.step(parts, rate, trainer.training.weight_decay if decay is None else decay, Wish.NOTHING)
     return result
 
 
@@ -107,7 +109,7 @@ def test_reports_sums_over_the_batch() -> None:
 
 @pytest.mark.parametrize("wish", list(Wish))
 def test_a_single_worker_gets_its_wish(wish: Wish) -> None:
-    _, agreed = Trainer(recipe_of(*PLAIN)).step([tuple(map(tf.constant, batch_of(4)))], 0.1, wish)
+    _, agreed = Trainer(recipe_of(*PLAIN)).step([tuple(map(tf.constant, batch_of(4)))], 0.1, 0.0, wish)
     assert agreed is wish
 
 
@@ -122,6 +124,22 @@ def test_weight_decay_adds_to_the_gradient_of_every_variable() -> None:
     step_on(trainer, batch, rate=0.25)
     for got, start, gradient in zip(weights_of(trainer), before, gradients, strict=True):
         np.testing.assert_allclose(got, start - 0.25 * (gradient + 0.5 * start), rtol=1e-5, atol=1e-6)
+
+
+def test_weight_decay_of_a_step_is_the_one_given_with_it() -> None:
+    trainer, batch = Trainer(recipe_of(*PLAIN, "training.weight_decay=0.5")), batch_of(12)
+    for decay in (0.5, 0.05, 0.0, 2.0):
+        before, gradients = weights_of(trainer), gradients_of(trainer, batch)
+        step_on(trainer, batch, rate=0.25, decay=decay)
+        for got, start, gradient in zip(weights_of(trainer), before, gradients, strict=True):
+            np.testing.assert_allclose(got, start - 0.25 * (gradient + decay * start), rtol=1e-5, atol=1e-6)
+
+
+def test_another_weight_decay_is_no_other_graph() -> None:
+    trainer = Trainer(recipe_of(*PLAIN, "training.weight_decay=0.5"))
+    for decay in (0.5, 0.05):
+        step_on(trainer, batch_of(12), decay=decay)
+    assert trainer._compiled.experimental_get_tracing_count() == 1
 
 
 def test_the_norm_of_all_gradients_together_is_clipped() -> None:

@@ -34,7 +34,7 @@ from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.lock import owned
 from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
 from edgehybrid.training.run_folder import RunFolder, create_run, open_run, write_environment
-from edgehybrid.training.schedules import learning_rate
+from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import Trainer, Wish
 
 # As many images as the figures of edgehybrid.training.health are taken from.
@@ -175,9 +175,10 @@ class _Session:
         ]
         for step, batches in enumerate(zip(*parts, strict=True), start=progress.step):
             began = time.monotonic()
-            rate = learning_rate(training, (epoch - 1) * steps + step, steps)
+            done = (epoch - 1) * steps + step
+            rate, decay = learning_rate(training, done, steps), weight_decay(training, done, steps)
             wish = Wish.STOP if interruption.requested else Wish.SAVE if writer and writer.is_due() else Wish.NOTHING
-            result, wish = self.trainer.step(batches, rate, wish)
+            result, wish = self.trainer.step(batches, rate, decay, wish)
             if not result.finite:
                 raise self._not_finite(epoch, step, steps, batches[0][0])
             progress = Progress(
