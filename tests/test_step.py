@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import ScaledQuantConv2D, xnor_net_gradient_scale
+from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D, xnor_net_gradient_scale
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Network
 from edgehybrid.recipe import Recipe, load_recipe
@@ -43,6 +44,21 @@ def with_batch_norm(network: Network, synchronized: bool = False) -> Any:
     x = keras.layers.Conv2D(FILTERS, 3)(image)
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization(name="norm")(x))
     return keras.Model(image, keras.layers.Dense(CLASSES)(x))
+
+
+def with_all_kinds(network: Network, synchronized: bool = False) -> Any:
+    """Every kind of layer that has variables. The names of the kernels' layers begin with "kernel"."""
+    image = keras.Input((SIDE, SIDE, CHANNELS))
+    x = keras.layers.Conv2D(FILTERS, 3, padding="same", use_bias=False, name="kernel_real")(image)
+    x = RPReLU(name="rprelu")(keras.layers.BatchNormalization(name="norm")(x))
+    x = PointwiseConv2D(FILTERS, 1, 2, padding="same", use_bias=False, name="kernel_pointwise")(x)
+    x = ScaledQuantConv2D(
+        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
+        use_bias=False, name="kernel_binary",
+    )(LearnedThreshold(name="threshold")(x))  # fmt: skip
+    x = RPReLU(name="flat_rprelu")(keras.layers.GlobalAveragePooling2D()(x))
+    x = keras.layers.Dense(CLASSES, use_bias=False, name="kernel_dense")(x)
+    return keras.Model(image, keras.layers.BatchNormalization(name="last_norm")(x))
 
 
 PLAIN = (
@@ -140,6 +156,30 @@ def test_another_weight_decay_is_no_other_graph() -> None:
     for decay in (0.5, 0.05):
         step_on(trainer, batch_of(12), decay=decay)
     assert trainer._compiled.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(("on", "decayed"), [("all", None), ("kernels", "kernel")])
+def test_weight_decay_acts_on_what_the_recipe_names(
+    on: str, decayed: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "build_model", with_all_kinds)
+    settings = (*PLAIN, "training.weight_decay=0.5", f"training.weight_decay_on={on}")
+    with_it, without = Trainer(recipe_of(*settings)), Trainer(recipe_of(*PLAIN, "training.weight_decay=0"))
+    for trainer in (with_it, without):
+        for variable in trainer.variables:
+            # None is 0, where no decay would show.
+            variable.assign(tf.random.stateless_uniform(variable.shape, (1, 2), 0.1, 1.0))
+        before = weights_of(trainer)
+        step_on(trainer, batch_of(12), rate=0.25)
+    seen = set()
+    for variable, got, other, start in zip(
+        with_it.variables, weights_of(with_it), weights_of(without), before, strict=True
+    ):
+        is_decayed = decayed is None or variable.name.startswith(decayed)
+        seen.add(is_decayed)
+        # Two steps that differ by float32 rounding of weights below 1.
+        np.testing.assert_allclose(other - got, 0.25 * 0.5 * start * is_decayed, atol=1e-6, err_msg=variable.name)
+    assert seen == ({True} if on == "all" else {True, False})
 
 
 def test_the_norm_of_all_gradients_together_is_clipped() -> None:

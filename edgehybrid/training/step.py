@@ -77,6 +77,7 @@ class Trainer:
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
         self._latent_ids = {id(kernel) for kernel in self.latent.values()}
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
+        self._decayed_ids = {id(variable) for variable in self._decayed()}
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
         # where a resumed epoch begins, and they differ in the last bit.
         self._compiled = tf.function(self._distributed_step, autograph=False)
@@ -104,6 +105,15 @@ class Trainer:
     def values(self) -> Values:
         """All variables, for a checkpoint. Every worker must call it: it reads BatchNorm's averages of all copies."""
         return values_of(self.model, self.optimizer)
+
+    def _decayed(self) -> list[Any]:
+        """The variables that weight decay acts on. None, if it is 0: no schedule makes another number of that."""
+        if not self.training.weight_decay:
+            return []
+        if self.training.weight_decay_on == "all":
+            return self.variables
+        kernels = [layer.kernel for layer in self.model.layers if hasattr(layer, "kernel")]
+        return [getattr(kernel, "latent_variable", kernel) for kernel in kernels]
 
     def _on_replicas(self, parts: Sequence[Batch]) -> Batch:
         if self.strategy.num_replicas_in_sync == 1:
@@ -181,8 +191,7 @@ class Trainer:
             return gradient
         if id(variable) in self._latent_ids and self.training.latent_weights.gradient_scale == "xnor_net":
             gradient *= xnor_net_gradient_scale(tuple(variable.shape))
-        # No schedule makes another number of 0.
-        return gradient + decay * variable if self.training.weight_decay else gradient
+        return gradient + decay * variable if id(variable) in self._decayed_ids else gradient
 
     def _tidy_all(self, strategy: Any) -> None:
         for kernel in self.latent.values():
