@@ -58,6 +58,21 @@ def test_refuses_a_bad_setting(command: str, setting: str, part: str, tmp_path: 
     refuse([command, "digits", "--set", setting], tmp_path, 2, part)
 
 
+QUANTISED_FIRST = ("--set", "network.placement.full_precision=[last]")
+
+
+def test_refuses_to_train_a_quantised_layer_of_one_input_channel(tmp_path: Path) -> None:
+    refuse(
+        ["train", "digits", *QUANTISED_FIRST], tmp_path, 2, "'conv1' reads a single channel", "1 input channel",
+        "--set training.latent_weights.centre=false --set training.latent_weights.gradient_scale=none",
+        "or keep 'conv1' in full precision",
+    )  # fmt: skip
+
+
+def test_counts_a_network_that_cannot_be_trained_like_this(tmp_path: Path) -> None:
+    assert call(["cost", "digits", *QUANTISED_FIRST], tmp_path).returncode == 0
+
+
 def test_refuses_an_unknown_recipe(tmp_path: Path) -> None:
     refuse(["train", "hybrid_res_d"], tmp_path, 2, "There is no such recipe", "Did you mean 'hybrid_res_")
 

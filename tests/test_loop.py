@@ -13,7 +13,7 @@ import pytest
 
 from edgehybrid.data.arrays import Split, load_split
 from edgehybrid.data.source import Source
-from edgehybrid.errors import DataError, EdgehybridError, RunError
+from edgehybrid.errors import DataError, EdgehybridError, RecipeError, RunError
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Data, Recipe, load_recipe
 from edgehybrid.training import loop
@@ -169,6 +169,13 @@ def test_without_data_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv("EDGEHYBRID_DATA", raising=False)
     recipe = load_recipe("hybrid_res_a", [f"data.path={tmp_path / 'absent'}"])
     with pytest.raises(DataError, match="no train images"):
+        loop.train(recipe, tmp_path / "runs", no_step, no_epoch)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_recipe_that_cannot_be_trained_makes_no_run_folder(tmp_path: Path) -> None:
+    recipe = load_recipe("digits", ["network.placement.full_precision=[last]"])
+    with pytest.raises(RecipeError, match="'conv1' reads a single channel"):
         loop.train(recipe, tmp_path / "runs", no_step, no_epoch)
     assert not (tmp_path / "runs").exists()
 

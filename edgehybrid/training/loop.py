@@ -14,7 +14,7 @@ from edgehybrid.data.source import open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
-from edgehybrid.networks import network_of
+from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.training.checkpoint import (
     Progress,
@@ -111,6 +111,7 @@ class _Session:
     """What one process trains with: images, model, optimizer."""
 
     def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas, from_start: bool = True) -> None:
+        check_trainable(recipe)
         self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
         check_shard(self.training.batch_size, replicas.shards[0])
         teacher = find_teacher(recipe, runs)
