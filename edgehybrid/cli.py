@@ -132,6 +132,8 @@ def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as
         from edgehybrid.training.run_folder import find_run
 
         result = stage.evaluate_keras(find_run(runs, run_or_model))
+        for warning in result["warnings"]:
+            click.echo(f"Warning: {warning}", err=True)
     else:
         result = stage.evaluate_flatbuffer(find_artefact(runs, run_or_model), threads)
     emit(

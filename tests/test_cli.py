@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from processes import call, modules_after_command, refuse
 from report_samples import HYBRID, make_row
+from tiny_runs import unfinish
 
 from edgehybrid import results
 from edgehybrid.cli import main
@@ -217,6 +218,14 @@ def test_tensorflows_start_up_notes_are_held_back(run: Path, tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     shown = call(["evaluate", str(run), "--keras"], tmp_path, TF_CPP_MIN_LOG_LEVEL="0")
     assert shown.stderr
+
+
+def test_warns_of_a_training_that_is_not_finished(run: Path, tmp_path: Path) -> None:
+    unfinish(run, epoch=1, step=2)
+    done = call(["evaluate", str(run), "--keras", "--json"], tmp_path)
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert "The training is not finished: 1 of" in warning
+    assert (done.returncode, done.stderr) == (0, f"Warning: {warning}\n")
 
 
 def test_with_json_a_result_is_one_document_on_stdout(tmp_path: Path) -> None:
