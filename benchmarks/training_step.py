@@ -54,7 +54,7 @@ def keras_step(net: str, precision: str) -> Callable[[], None]:
     parts = [(tf.constant(images), tf.constant(labels))]
 
     def step() -> None:
-        trainer.step(parts, 1e-3, Wish.NOTHING)
+        trainer.step(parts, 1e-3, recipe.training.weight_decay, Wish.NOTHING)
 
     return step
 

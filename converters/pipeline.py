@@ -20,6 +20,7 @@ from edgehybrid.flatbuffer import parse_model
 from edgehybrid.flatbuffer_census import CensusRow
 from edgehybrid.networks import Layer, network_of
 from edgehybrid.recipe import Data
+from edgehybrid.training.checkpoint import warnings_of
 from edgehybrid.training.loop import trained_model
 from edgehybrid.training.run_folder import RunFolder, write_atomically
 
@@ -50,7 +51,7 @@ def convert(
     model, checkpoint = trained_model(run)
     content = export(model, file_format, target)
     operators = check_placement(network, model, parse_model(content, path.name), file_format)
-    warnings = _warnings(network.layers, operators)
+    warnings = [*warnings_of(run, checkpoint), *_warnings(network.layers, operators)]
     seen, verified_on = _images(run.recipe.data, images, warnings)
     agreement = verify(model, content, seen)
     result = {

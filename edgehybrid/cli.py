@@ -48,7 +48,7 @@ def train(
             "Name either a recipe to train, or a run to resume as it is.",
             allowed="'edgehybrid train RECIPE [--set KEY=VALUE]' or 'edgehybrid train --resume RUN'",
         )
-    from edgehybrid.networks import network_of
+    from edgehybrid.networks import check_trainable
     from edgehybrid.progress import TrainingProgress
     from edgehybrid.recipe import load_recipe
     from edgehybrid.training.run_folder import find_run
@@ -57,7 +57,7 @@ def train(
         run = find_run(runs, resumed)
     elif recipe is not None:
         chosen = load_recipe(recipe, overrides)
-        network_of(chosen)  # refuses an impossible network before TensorFlow is loaded
+        check_trainable(chosen)  # before TensorFlow is loaded
     from edgehybrid.training import loop
 
     with TrainingProgress() as progress:
@@ -132,6 +132,8 @@ def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as
         from edgehybrid.training.run_folder import find_run
 
         result = stage.evaluate_keras(find_run(runs, run_or_model))
+        for warning in result["warnings"]:
+            click.echo(f"Warning: {warning}", err=True)
     else:
         result = stage.evaluate_flatbuffer(find_artefact(runs, run_or_model), threads)
     emit(

@@ -32,17 +32,19 @@ def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> dict[str, Any]:
 
 
 def evaluate_keras(run: RunFolder) -> dict[str, Any]:
-    """Runs all test images through the Keras model of the run's newest checkpoint."""
+    """Runs all test images through the Keras model of the run's newest checkpoint; ``warnings`` are about the run."""
     from edgehybrid.model.compat import versions
+    from edgehybrid.training.checkpoint import warnings_of
     from edgehybrid.training.loop import trained_model
 
-    model, _ = trained_model(run)
+    model, checkpoint = trained_model(run)
     return {
         "run": run.name,
         **_measured(lambda images: np.asarray(model.predict_on_batch(images)), run.recipe),
         "runtime": f"tensorflow {versions()['tensorflow']}",
         "isa": None,
         "threads": None,
+        "warnings": warnings_of(run, checkpoint),
     }
 
 

@@ -70,6 +70,13 @@ class Linear(Section):
     kind: Literal["linear"]
 
 
+class WeightDecaySchedule(Section):
+    """``weight_decay`` times ``factor`` from the start of each listed epoch on (epochs count from 1)."""
+
+    epochs: Epochs
+    factor: NotNegative = Field(description="more than 1: stronger; 0: none from the first listed epoch on")
+
+
 class Distillation(Section):
     """A trained run as the teacher of this one.
 
@@ -138,7 +145,14 @@ class Training(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the maps in training and what convolutions multiply; all else is float32"
     )
-    weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on every trainable variable")
+    weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on trainable variables")
+    weight_decay_on: Literal["all", "kernels"] = Field(
+        default="all",
+        description="kernels: on the weights of convolutions and dense layers only (He et al. 2019, section 3.1)",
+    )
+    weight_decay_schedule: WeightDecaySchedule | None = Field(
+        default=None, description="null: the same weight decay in every epoch"
+    )
     gradient_clip_norm: Positive | None = Field(
         default=None, description="bound on the global norm of the gradient; null: none"
     )

@@ -38,7 +38,8 @@ def main(out: Path, strategy: str, steps: int, overrides: list[str]) -> None:
     ]
     losses = []
     for _, batches in zip(range(steps), zip(*parts, strict=True), strict=False):
-        result, _ = trainer.step(batches, training.optimizer.learning_rate, Wish.NOTHING)
+        rate, decay = training.optimizer.learning_rate, training.weight_decay
+        result, _ = trainer.step(batches, rate, decay, Wish.NOTHING)
         losses.append(result.loss_sum / result.images)
     arrays = {f"{index:04d}": value for index, value in enumerate(trainer.values())}
     np.savez(out, copies=replicas.count, losses=losses, **arrays)

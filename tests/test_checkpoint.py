@@ -26,6 +26,7 @@ from edgehybrid.training.checkpoint import (
     save_checkpoint,
     set_values,
     values_of,
+    warnings_of,
 )
 from edgehybrid.training.run_folder import RunFolder, create_run, open_run
 
@@ -247,3 +248,26 @@ def test_refuses_another_network_and_leaves_it_as_it_was(saved: RunFolder) -> No
         restore_checkpoint(saved, model, optimizer)
     for got, wanted in zip(values(model, optimizer), before, strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+# A training that is not finished.
+
+
+def record_of(run: RunFolder, epoch: int, step: int = 0) -> Record:
+    return Record(epoch=epoch, step=step, file="a.npz", sha256="0" * 64, recipe_sha256=run.recipe_sha256)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "step", "words"),
+    [(3, 0, "3 of 12 epochs."), (11, 40, "11 of 12 epochs, and 40 steps of the next."), (0, 1, "0 of 12 epochs, and")],
+)
+def test_warns_of_a_training_that_is_not_finished(epoch: int, step: int, words: str, tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits", ["training.epochs=12"]))
+    (warning,) = warnings_of(run, record_of(run, epoch, step))
+    assert f"The training is not finished: {words}" in warning
+    assert f"'edgehybrid train --resume {run.path}'" in warning
+
+
+def test_says_nothing_of_a_finished_training(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits", ["training.epochs=12"]))
+    assert warnings_of(run, record_of(run, 12)) == []

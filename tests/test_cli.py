@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from processes import call, modules_after_command, refuse
 from report_samples import HYBRID, make_row
+from tiny_runs import unfinish
 
 from edgehybrid import results
 from edgehybrid.cli import main
@@ -56,6 +57,21 @@ def test_refuses_an_unknown_key_with_its_line_and_the_nearest_name(tmp_path: Pat
 @pytest.mark.parametrize("command", ["train", "cost"])
 def test_refuses_a_bad_setting(command: str, setting: str, part: str, tmp_path: Path) -> None:
     refuse([command, "digits", "--set", setting], tmp_path, 2, part)
+
+
+QUANTISED_FIRST = ("--set", "network.placement.full_precision=[last]")
+
+
+def test_refuses_to_train_a_quantised_layer_of_one_input_channel(tmp_path: Path) -> None:
+    refuse(
+        ["train", "digits", *QUANTISED_FIRST], tmp_path, 2, "'conv1' reads a single channel", "1 input channel",
+        "--set training.latent_weights.centre=false --set training.latent_weights.gradient_scale=none",
+        "or keep 'conv1' in full precision",
+    )  # fmt: skip
+
+
+def test_counts_a_network_that_cannot_be_trained_like_this(tmp_path: Path) -> None:
+    assert call(["cost", "digits", *QUANTISED_FIRST], tmp_path).returncode == 0
 
 
 def test_refuses_an_unknown_recipe(tmp_path: Path) -> None:
@@ -202,6 +218,14 @@ def test_tensorflows_start_up_notes_are_held_back(run: Path, tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     shown = call(["evaluate", str(run), "--keras"], tmp_path, TF_CPP_MIN_LOG_LEVEL="0")
     assert shown.stderr
+
+
+def test_warns_of_a_training_that_is_not_finished(run: Path, tmp_path: Path) -> None:
+    unfinish(run, epoch=1, step=2)
+    done = call(["evaluate", str(run), "--keras", "--json"], tmp_path)
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert "The training is not finished: 1 of" in warning
+    assert (done.returncode, done.stderr) == (0, f"Warning: {warning}\n")
 
 
 def test_with_json_a_result_is_one_document_on_stdout(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import random_run, tiny_recipe
+from tiny_runs import random_run, tiny_recipe, unfinish
 
 from converters import pipeline
 from converters.pipeline import convert
@@ -81,6 +81,16 @@ def test_warns_of_words_that_are_not_full(converted_run: RunFolder) -> None:
     (warning,) = sidecar_of(converted_run)["warnings"]
     assert "no multiple of 32" in warning
     assert sidecar_of(converted_run, "float32")["warnings"] == []
+
+
+def test_warns_of_a_training_that_is_not_finished(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = (run.path / PACKED).read_bytes()
+    monkeypatch.setattr(pipeline, "export", lambda *_: old)
+    unfinish(run.path, epoch=1, step=2)
+    result = convert(run, "x86_64", "packed", images=3, overwrite=True)
+    epochs = run.recipe.training.epochs
+    assert f"1 of {epochs} epochs, and 2 steps" in result["warnings"][0]
+    assert (result["epochs"], sidecar_of(run)["warnings"]) == (1, result["warnings"])
 
 
 def test_refuses_to_replace_a_flatbuffer(run: RunFolder) -> None:

@@ -13,13 +13,14 @@ import pytest
 
 from edgehybrid.data.arrays import Split, load_split
 from edgehybrid.data.source import Source
-from edgehybrid.errors import DataError, EdgehybridError, RunError
+from edgehybrid.errors import DataError, EdgehybridError, RecipeError, RunError
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Data, Recipe, load_recipe
 from edgehybrid.training import loop
 from edgehybrid.training.checkpoint import read_record
 from edgehybrid.training.lock import owned
 from edgehybrid.training.run_folder import RunFolder, create_run, find_run, open_run
+from edgehybrid.training.step import StepResult, Trainer, Wish
 
 TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
 SMALL = ("network.width=0.25", "data.image_side=8", f"training.batch_size={BATCH}")
@@ -172,6 +173,13 @@ def test_without_data_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_recipe_that_cannot_be_trained_makes_no_run_folder(tmp_path: Path) -> None:
+    recipe = load_recipe("digits", ["network.placement.full_precision=[last]"])
+    with pytest.raises(RecipeError, match="'conv1' reads a single channel"):
+        loop.train(recipe, tmp_path / "runs", no_step, no_epoch)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_accuracy_counts_over_several_batches() -> None:
     class Identity:
         def predict_on_batch(self, images: Any) -> Any:
@@ -204,6 +212,42 @@ def test_a_run_stopped_inside_an_epoch_goes_on_at_its_next_step(
     assert steps == [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 1, 3), (2, 2, 3), (2, 3, 3)]
     # Threads may add float32 numbers in another order: 1e-5 is about 100 roundings.
     assert run.epochs()[1]["loss"] == pytest.approx(trained.whole.epochs()[1]["loss"], rel=1e-5)
+
+
+DECAY = (
+    "training.epochs=2", "training.optimizer.kind=sgd", "training.optimizer.learning_rate=0.01",
+    "training.schedule.kind=constant", "training.weight_decay=0.5",
+    "training.weight_decay_schedule={epochs: [2], factor: 0.1}",
+)  # fmt: skip
+
+
+def test_weight_decay_is_that_of_its_epoch_also_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    decays: list[float] = []
+
+    class Watched(Trainer):
+        def step(self, parts: Any, learning_rate: float, weight_decay: float, wish: Wish) -> tuple[StepResult, Wish]:
+            decays.append(weight_decay)
+            return super().step(parts, learning_rate, weight_decay, wish)
+
+    def on_step(epoch: int, step: int, of: int, images_per_second: float) -> None:
+        if (epoch, step) == (2, 1):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(loop, "Trainer", Watched)
+    whole, _ = loop.train(recipe_of(*DECAY), tmp_path / "whole", no_step, no_epoch)
+    assert decays == [0.5] * 3 + [0.5 * 0.1] * 3
+    decays.clear()
+    with pytest.raises(EdgehybridError, match="epoch 2, step 2 of 3"):
+        loop.train(recipe_of(*DECAY), tmp_path / "stopped", on_step, no_epoch)
+    stopped = open_run(next((tmp_path / "stopped").iterdir()))
+    loop.resume(stopped, no_step, no_epoch)
+    assert decays == [0.5] * 3 + [0.5 * 0.1] * 3
+    for one, other in zip(whole.epochs(), stopped.epochs(), strict=True):
+        # Threads may add float32 numbers in another order: 1e-5 is about 100 roundings.
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
 
 
 def test_who_resumes_needs_the_first_stage_no_more(

@@ -44,6 +44,15 @@ def test_refuses_a_batch_that_is_not_so_many_equal_parts(batch_size: int, parts:
         load_recipe("digits", settings)
 
 
+@pytest.mark.parametrize("key", ["epochs", "factor"])
+def test_a_schedule_of_weight_decay_has_no_default(key: str) -> None:
+    schedule = {"epochs": "[3]", "factor": "2"}
+    del schedule[key]
+    settings = [f"training.weight_decay_schedule.{name}={value}" for name, value in schedule.items()]
+    with pytest.raises(RecipeError, match=f"key '{key}' is missing in training.weight_decay_schedule"):
+        load_recipe("digits", settings)
+
+
 def test_naming_a_teacher_takes_the_defaults_of_distillation() -> None:
     distillation = load_recipe("digits", ["training.distillation.teacher=a_run"]).training.distillation
     assert distillation is not None

@@ -17,6 +17,7 @@ from edgehybrid.errors import RecipeError
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import DATASETS, Recipe, load_recipe, recipe_names, recipes_folder
 from edgehybrid.recipe_yaml import SourceTree, apply_override, read_yaml
+from edgehybrid.training.schedules import weight_decay
 
 NAMES = recipe_names()
 # Beside this file: the README may be absent from an installed package.
@@ -92,9 +93,13 @@ def test_vggs_train_by_the_published_recipe(name: str) -> None:
     found = (training.epochs, training.batch_size, training.optimizer.learning_rate, training.schedule)
     if name.startswith("imagenet/"):
         expected: tuple[Any, ...] = (90, 120, 0.1, (30, 50, 70))
+        # The first and the last epoch, and those round the change; one step each.
+        decays = {1: 1e-5, 29: 1e-5, 30: 1e-4, 90: 1e-4}
     else:
         expected = (199, 128, 0.01, (81, 122, 164))
+        decays = {1: 1e-5, 199: 1e-5}
     assert (*found[:3], getattr(found[3], "epochs", None)) == expected
+    assert {epoch: weight_decay(training, epoch - 1, 1) for epoch in decays} == pytest.approx(decays, rel=1e-15)
 
 
 REFERENCES = {"res": "xnor_res", "vgg": "xnor_vgg", "imagenet": "imagenet/xnor_vgg"}

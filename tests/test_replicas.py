@@ -24,7 +24,7 @@ SMALL = ("network.width=0.25", "data.image_side=8", "training.batch_size=64")
 # In full precision, and with small plain steps (Adam divides by small numbers), rounding grows little.
 FLOAT = (
     *SMALL, "network.placement.full_precision=[all]", "training.optimizer.kind=sgd",
-    "training.optimizer.learning_rate=1e-4",
+    "training.optimizer.learning_rate=1e-4", "training.weight_decay=0.5",
 )  # fmt: skip
 STEPS = 8
 

@@ -1,4 +1,4 @@
-"""The learning rate at chosen steps, as arithmetic."""
+"""Learning rate and weight decay at chosen steps, as arithmetic."""
 
 import math
 from itertools import pairwise
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edgehybrid.recipe_training import Training
-from edgehybrid.training.schedules import learning_rate
+from edgehybrid.training.schedules import learning_rate, weight_decay
 
 SCHEDULES: list[dict[str, Any]] = [
     {"kind": "constant"},
@@ -126,3 +126,47 @@ def test_no_step_trains_with_rate_0_or_more_than_the_optimizers(
     training = training_of(schedule, warm_up_epochs=warm_up_epochs)
     for step in range(60):
         assert 0 < learning_rate(training, step, 6) <= 0.4
+
+
+# Weight decay.
+
+
+def decaying(epochs: list[int], factor: float) -> Training:
+    schedule = {"epochs": epochs, "factor": factor}
+    return Training.model_validate({"epochs": 10, "weight_decay": 0.25, "weight_decay_schedule": schedule})
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (0, 0.25),
+        (2 * 5 - 1, 0.25),  # the last step of epoch 2
+        (2 * 5, 0.25 * 2),  # the first step of epoch 3
+        (3 * 5, 0.25 * 2 * 2),  # the first step of epoch 4
+        (10 * 5 - 1, 0.25 * 2 * 2),
+    ],
+)
+def test_weight_decay_changes_when_a_listed_epoch_begins(step: int, expected: float) -> None:
+    assert weight_decay(decaying([3, 4], 2), step, 5) == expected
+
+
+def test_factor_0_ends_weight_decay() -> None:
+    training = decaying([3], 0)
+    assert [weight_decay(training, step, 5) for step in (9, 10, 49)] == [0.25, 0, 0]
+
+
+@pytest.mark.parametrize("step", [0, 10, 49])
+def test_weight_decay_without_a_schedule_never_changes(step: int) -> None:
+    assert weight_decay(Training(weight_decay=0.25), step, 5) == 0.25
+
+
+def test_the_schedules_of_learning_rate_and_weight_decay_do_not_touch_each_other() -> None:
+    training = Training.model_validate(
+        {
+            "weight_decay": 0.25, "weight_decay_schedule": {"epochs": [3], "factor": 2},
+            "schedule": {"epochs": [4], "factor": 0.5}, "warm_up_epochs": 1,
+        }
+    )  # fmt: skip
+    # Epochs 1, 2, 3 and 4 of one step each; a warm-up of one step multiplies by 1.
+    assert [weight_decay(training, step, 1) for step in range(4)] == [0.25, 0.25, 0.5, 0.5]
+    assert [learning_rate(training, step, 1) for step in range(4)] == [0.1, 0.1, 0.1, 0.05]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import ScaledQuantConv2D, xnor_net_gradient_scale
+from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D, xnor_net_gradient_scale
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Network
 from edgehybrid.recipe import Recipe, load_recipe
@@ -45,6 +46,21 @@ def with_batch_norm(network: Network, synchronized: bool = False) -> Any:
     return keras.Model(image, keras.layers.Dense(CLASSES)(x))
 
 
+def with_all_kinds(network: Network, synchronized: bool = False) -> Any:
+    """Every kind of layer that has variables. The names of the kernels' layers begin with "kernel"."""
+    image = keras.Input((SIDE, SIDE, CHANNELS))
+    x = keras.layers.Conv2D(FILTERS, 3, padding="same", use_bias=False, name="kernel_real")(image)
+    x = RPReLU(name="rprelu")(keras.layers.BatchNormalization(name="norm")(x))
+    x = PointwiseConv2D(FILTERS, 1, 2, padding="same", use_bias=False, name="kernel_pointwise")(x)
+    x = ScaledQuantConv2D(
+        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
+        use_bias=False, name="kernel_binary",
+    )(LearnedThreshold(name="threshold")(x))  # fmt: skip
+    x = RPReLU(name="flat_rprelu")(keras.layers.GlobalAveragePooling2D()(x))
+    x = keras.layers.Dense(CLASSES, use_bias=False, name="kernel_dense")(x)
+    return keras.Model(image, keras.layers.BatchNormalization(name="last_norm")(x))
+
+
 PLAIN = (
     "training.optimizer.kind=sgd", "training.optimizer.momentum=0", "training.optimizer.nesterov=false",
     "training.latent_weights.centre=false", "training.latent_weights.clip=false",
@@ -65,8 +81,10 @@ def batch_of(images: int, seed: int = SEED) -> tuple[NDArray[np.float32], NDArra
     )
 
 
-def step_on(trainer: Trainer, batch: tuple[Any, Any], rate: float = 0.1) -> StepResult:
-    result, _ = trainer.step([(tf.constant(batch[0]), tf.constant(batch[1]))], rate, Wish.NOTHING)
+def step_on(trainer: Trainer, batch: tuple[Any, Any], rate: float = 0.1, decay: float | None = None) -> StepResult:
+    """One step; with the weight decay of the recipe, if none is given."""
+    parts = [(tf.constant(batch[0]), tf.constant(batch[1]))]
+    result, _ = trainer.step(parts, rate, trainer.training.weight_decay if decay is None else decay, Wish.NOTHING)
     return result
 
 
@@ -107,7 +125,7 @@ def test_reports_sums_over_the_batch() -> None:
 
 @pytest.mark.parametrize("wish", list(Wish))
 def test_a_single_worker_gets_its_wish(wish: Wish) -> None:
-    _, agreed = Trainer(recipe_of(*PLAIN)).step([tuple(map(tf.constant, batch_of(4)))], 0.1, wish)
+    _, agreed = Trainer(recipe_of(*PLAIN)).step([tuple(map(tf.constant, batch_of(4)))], 0.1, 0.0, wish)
     assert agreed is wish
 
 
@@ -122,6 +140,46 @@ def test_weight_decay_adds_to_the_gradient_of_every_variable() -> None:
     step_on(trainer, batch, rate=0.25)
     for got, start, gradient in zip(weights_of(trainer), before, gradients, strict=True):
         np.testing.assert_allclose(got, start - 0.25 * (gradient + 0.5 * start), rtol=1e-5, atol=1e-6)
+
+
+def test_weight_decay_of_a_step_is_the_one_given_with_it() -> None:
+    trainer, batch = Trainer(recipe_of(*PLAIN, "training.weight_decay=0.5")), batch_of(12)
+    for decay in (0.5, 0.05, 0.0, 2.0):
+        before, gradients = weights_of(trainer), gradients_of(trainer, batch)
+        step_on(trainer, batch, rate=0.25, decay=decay)
+        for got, start, gradient in zip(weights_of(trainer), before, gradients, strict=True):
+            np.testing.assert_allclose(got, start - 0.25 * (gradient + decay * start), rtol=1e-5, atol=1e-6)
+
+
+def test_another_weight_decay_is_no_other_graph() -> None:
+    trainer = Trainer(recipe_of(*PLAIN, "training.weight_decay=0.5"))
+    for decay in (0.5, 0.05):
+        step_on(trainer, batch_of(12), decay=decay)
+    assert trainer._compiled.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(("on", "decayed"), [("all", None), ("kernels", "kernel")])
+def test_weight_decay_acts_on_what_the_recipe_names(
+    on: str, decayed: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "build_model", with_all_kinds)
+    settings = (*PLAIN, "training.weight_decay=0.5", f"training.weight_decay_on={on}")
+    with_it, without = Trainer(recipe_of(*settings)), Trainer(recipe_of(*PLAIN, "training.weight_decay=0"))
+    for trainer in (with_it, without):
+        for variable in trainer.variables:
+            # None is 0, where no decay would show.
+            variable.assign(tf.random.stateless_uniform(variable.shape, (1, 2), 0.1, 1.0))
+        before = weights_of(trainer)
+        step_on(trainer, batch_of(12), rate=0.25)
+    seen = set()
+    for variable, got, other, start in zip(
+        with_it.variables, weights_of(with_it), weights_of(without), before, strict=True
+    ):
+        is_decayed = decayed is None or variable.name.startswith(decayed)
+        seen.add(is_decayed)
+        # Two steps that differ by float32 rounding of weights below 1.
+        np.testing.assert_allclose(other - got, 0.25 * 0.5 * start * is_decayed, atol=1e-6, err_msg=variable.name)
+    assert seen == ({True} if on == "all" else {True, False})
 
 
 def test_the_norm_of_all_gradients_together_is_clipped() -> None:

@@ -1,5 +1,6 @@
 """Run folders with random weights: all that conversion, evaluation and measuring need, without training."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,14 @@ def random_model(recipe: Recipe, seed: int = 0) -> Any:
     return model
 
 
+def unfinish(run: Path, epoch: int, step: int) -> None:
+    """Makes the checkpoint of a run one of so many finished epochs and steps."""
+    latest = run / "checkpoint" / "latest.json"
+    latest.write_text(json.dumps(json.loads(latest.read_text()) | {"epoch": epoch, "step": step}))
+
+
 def random_run(runs: Path, recipe: Recipe, seed: int = 0) -> RunFolder:
-    """A run folder whose checkpoint holds the weights of ``random_model``."""
+    """A run folder whose checkpoint, that of the last epoch, holds the weights of ``random_model``."""
     from edgehybrid.model.compat import keras
     from edgehybrid.training.checkpoint import Progress, save_checkpoint, values_of
 
@@ -50,5 +57,5 @@ def random_run(runs: Path, recipe: Recipe, seed: int = 0) -> RunFolder:
     model = random_model(recipe, seed)
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(model.trainable_variables)
-    save_checkpoint(run, values_of(model, optimizer), Progress(epoch=1))
+    save_checkpoint(run, values_of(model, optimizer), Progress(epoch=recipe.training.epochs))
     return run

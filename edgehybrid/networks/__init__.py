@@ -5,8 +5,9 @@ from edgehybrid.networks import resnet20, vgg19
 from edgehybrid.networks.network import FLOAT_BITS, Layer, Network, Node
 from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Placement, Recipe
+from edgehybrid.recipe_training import Bop
 
-__all__ = ["FLOAT_BITS", "Layer", "Network", "Node", "build_network", "float_twin", "network_of"]
+__all__ = ["FLOAT_BITS", "Layer", "Network", "Node", "build_network", "check_trainable", "float_twin", "network_of"]
 
 FULL_PRECISION = Placement(full_precision=("all",))
 
@@ -18,6 +19,33 @@ def network_of(recipe: Recipe) -> Network:
         RecipeError: a network that cannot exist: a layer without filters, an unknown stage or layer.
     """
     return build_network(recipe.name, recipe.network, recipe.data.image_side, recipe.data.channels, recipe.data.classes)
+
+
+def check_trainable(recipe: Recipe) -> None:
+    """Refuses a recipe that cannot be trained: an impossible network, or a quantised layer that would learn nothing.
+
+    The mean over one input channel is the weight itself, so centring leaves 0 of each weight; and the gradient scale of
+    XNOR-Net, ``(1 - 1/I)·n``, is 0 for I = 1. 1-bit weights that Bop trains know neither.
+
+    Raises:
+        RecipeError: as ``network_of``, or such a layer.
+    """
+    network, training = network_of(recipe), recipe.training
+    faults = {}
+    if training.latent_weights.centre:
+        faults["training.latent_weights.centre=false"] = "centring makes every weight 0"
+    if training.latent_weights.gradient_scale == "xnor_net":
+        faults["training.latent_weights.gradient_scale=none"] = "XNOR-Net's scale makes every gradient 0"
+    for layer in network:
+        flips = isinstance(training.optimizer, Bop) and layer.weight_bits == 1
+        if faults and layer.quantised_filters and layer.in_channels == 1 and not flips:
+            settings = " ".join(f"--set {setting}" for setting in faults)
+            raise RecipeError(
+                f"The quantised layer '{layer.name}' reads a single channel, so {' and '.join(faults.values())}.",
+                received=f"layer '{layer.name}' with 1 input channel",
+                allowed="2 input channels or more for a quantised layer with latent weights treated like this",
+                next_step=f"Add {settings}, or keep '{layer.name}' in full precision.",
+            )
 
 
 def float_twin(recipe: Recipe) -> Recipe:

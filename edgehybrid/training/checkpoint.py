@@ -129,6 +129,18 @@ def read_record(run: RunFolder) -> Record:
     return record
 
 
+def warnings_of(run: RunFolder, record: Record) -> list[str]:
+    """What users of the weights should know: that the training is not finished; else nothing."""
+    epochs = run.recipe.training.epochs
+    if record.epoch >= epochs:
+        return []
+    steps = f", and {record.step} steps of the next" if record.step else ""
+    return [
+        f"The training is not finished: {record.epoch} of {epochs} epochs{steps}. These are its weights so far; "
+        f"'edgehybrid train --resume {run.path}' trains it on."
+    ]
+
+
 def remove_left_overs(run: RunFolder) -> None:
     """Removes the temporary files of a training that was killed while it wrote. Only the run's owner may call it."""
     for pattern in ("checkpoint/.*.tmp", ".metrics.jsonl.*.tmp"):

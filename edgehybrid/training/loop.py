@@ -14,7 +14,7 @@ from edgehybrid.data.source import open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
-from edgehybrid.networks import network_of
+from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.training.checkpoint import (
     Progress,
@@ -34,7 +34,7 @@ from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.lock import owned
 from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
 from edgehybrid.training.run_folder import RunFolder, create_run, open_run, write_environment
-from edgehybrid.training.schedules import learning_rate
+from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import Trainer, Wish
 
 # As many images as the figures of edgehybrid.training.health are taken from.
@@ -111,6 +111,7 @@ class _Session:
     """What one process trains with: images, model, optimizer."""
 
     def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas, from_start: bool = True) -> None:
+        check_trainable(recipe)
         self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
         check_shard(self.training.batch_size, replicas.shards[0])
         teacher = find_teacher(recipe, runs)
@@ -175,9 +176,10 @@ class _Session:
         ]
         for step, batches in enumerate(zip(*parts, strict=True), start=progress.step):
             began = time.monotonic()
-            rate = learning_rate(training, (epoch - 1) * steps + step, steps)
+            done = (epoch - 1) * steps + step
+            rate, decay = learning_rate(training, done, steps), weight_decay(training, done, steps)
             wish = Wish.STOP if interruption.requested else Wish.SAVE if writer and writer.is_due() else Wish.NOTHING
-            result, wish = self.trainer.step(batches, rate, wish)
+            result, wish = self.trainer.step(batches, rate, decay, wish)
             if not result.finite:
                 raise self._not_finite(epoch, step, steps, batches[0][0])
             progress = Progress(

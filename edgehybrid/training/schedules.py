@@ -1,6 +1,7 @@
-"""Learning rate as a function of the training step."""
+"""Learning rate and weight decay as functions of the training step."""
 
 import math
+from collections.abc import Sequence
 
 from edgehybrid.recipe_training import Training
 
@@ -13,14 +14,28 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     """
     warm_up_steps = training.warm_up_epochs * steps_per_epoch
     warm_up = min(1.0, (step + 1) / warm_up_steps) if warm_up_steps else 1.0
-    return training.optimizer.learning_rate * warm_up * _decay(training, step, steps_per_epoch)
+    return training.optimizer.learning_rate * warm_up * _share(training, step, steps_per_epoch)
 
 
-def _decay(training: Training, step: int, steps_per_epoch: int) -> float:
+def weight_decay(training: Training, step: int, steps_per_epoch: int) -> float:
+    """The weight decay of ``step`` (counted from 0): wd · factor^(listed epochs that have begun), wd the recipe's."""
+    schedule = training.weight_decay_schedule
+    if schedule is None:
+        return training.weight_decay
+    return training.weight_decay * schedule.factor ** _epochs_begun(schedule.epochs, step, steps_per_epoch)
+
+
+def _epochs_begun(epochs: Sequence[int], step: int, steps_per_epoch: int) -> int:
+    """How many of ``epochs``, counted from 1, have begun."""
+    epoch = step // steps_per_epoch + 1
+    return sum(epoch >= begin for begin in epochs)
+
+
+def _share(training: Training, step: int, steps_per_epoch: int) -> float:
+    """What the schedule leaves of the optimizer's learning rate."""
     schedule, progress = training.schedule, step / (steps_per_epoch * training.epochs)
     if schedule.kind == "step":
-        epoch = step // steps_per_epoch + 1
-        return float(schedule.factor ** sum(epoch >= begin for begin in schedule.epochs))
+        return float(schedule.factor ** _epochs_begun(schedule.epochs, step, steps_per_epoch))
     if schedule.kind == "cosine":
         return (1 + math.cos(math.pi * progress)) / 2
     if schedule.kind == "linear":

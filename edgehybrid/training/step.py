@@ -77,28 +77,43 @@ class Trainer:
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
         self._latent_ids = {id(kernel) for kernel in self.latent.values()}
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
+        self._decayed_ids = {id(variable) for variable in self._decayed()}
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
         # where a resumed epoch begins, and they differ in the last bit.
         self._compiled = tf.function(self._distributed_step, autograph=False)
 
-    def step(self, parts: Sequence[Batch], learning_rate: float, wish: Wish) -> tuple[StepResult, Wish]:
+    def step(
+        self, parts: Sequence[Batch], learning_rate: float, weight_decay: float, wish: Wish
+    ) -> tuple[StepResult, Wish]:
         """One batch: gradients, weights, latent weights.
 
         Args:
             parts: of the batch, equal ones, for each copy of the model in this process: images, float32
                 (n, side, side, channels), and labels, int64 (n,).
+            learning_rate, weight_decay: of this step (``edgehybrid.training.schedules``).
 
         Returns:
             sums over the whole batch, and what the workers agree on.
         """
         self.optimizer.learning_rate.assign(learning_rate)
-        loss_sum, correct, count, wishes, finite = self._compiled(*self._on_replicas(parts), tf.constant(int(wish)))
+        loss_sum, correct, count, wishes, finite = self._compiled(
+            *self._on_replicas(parts), tf.constant(weight_decay, tf.float32), tf.constant(int(wish))
+        )
         agreed = Wish.STOP if wishes >= Wish.STOP else Wish.SAVE if wishes else Wish.NOTHING
         return StepResult(float(loss_sum), int(correct), int(count), bool(finite)), agreed
 
     def values(self) -> Values:
         """All variables, for a checkpoint. Every worker must call it: it reads BatchNorm's averages of all copies."""
         return values_of(self.model, self.optimizer)
+
+    def _decayed(self) -> list[Any]:
+        """The variables that weight decay acts on. None, if it is 0: no schedule makes another number of that."""
+        if not self.training.weight_decay:
+            return []
+        if self.training.weight_decay_on == "all":
+            return self.variables
+        kernels = [layer.kernel for layer in self.model.layers if hasattr(layer, "kernel")]
+        return [getattr(kernel, "latent_variable", kernel) for kernel in kernels]
 
     def _on_replicas(self, parts: Sequence[Batch]) -> Batch:
         if self.strategy.num_replicas_in_sync == 1:
@@ -110,12 +125,12 @@ class Trainer:
             distribute(lambda context: parts[context.replica_id_in_sync_group % len(parts)][1]),
         )
 
-    def _distributed_step(self, images: Any, labels: Any, wish: Any) -> list[Any]:
-        results = self.strategy.run(self._replica_step, args=(images, labels, wish))
+    def _distributed_step(self, images: Any, labels: Any, decay: Any, wish: Any) -> list[Any]:
+        results = self.strategy.run(self._replica_step, args=(images, labels, decay, wish))
         # Every copy has the sums over all.
         return [self.strategy.experimental_local_results(value)[0] for value in results]
 
-    def _replica_step(self, images: Any, labels: Any, wish: Any) -> tuple[Any, ...]:
+    def _replica_step(self, images: Any, labels: Any, decay: Any, wish: Any) -> tuple[Any, ...]:
         # The identity has a device, which an argument has not, and a sum over devices needs.
         count, wishes = self._sum_over_replicas([tf.shape(labels)[0], tf.identity(wish)])
         sums = self._gradients_in_parts(images, labels, tf.cast(count, tf.float32))
@@ -123,10 +138,10 @@ class Trainer:
         finite = tf.math.is_finite(loss_sum)
         if self.strategy.num_replicas_in_sync == 1:
             # A loss that is not a number leaves the weights as they are, so that the layer to blame can be found.
-            tf.cond(finite, lambda: self._update(gradients), lambda: None)
+            tf.cond(finite, lambda: self._update(gradients, decay), lambda: None)
         else:
             # TensorFlow allows no branch round an update of several replicas.
-            self._update(gradients)
+            self._update(gradients, decay)
         return loss_sum, correct, count, wishes, finite
 
     def _sum_over_replicas(self, values: list[Any]) -> list[Any]:
@@ -159,15 +174,15 @@ class Trainer:
         correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int32))
         return [*tape.gradient(loss, self.variables), loss_sum, correct]
 
-    def _update(self, gradients: list[Any]) -> None:
-        prepared = [self._prepared(g, v) for g, v in zip(gradients, self.variables, strict=True)]
+    def _update(self, gradients: list[Any], decay: Any) -> None:
+        prepared = [self._prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
         if self.training.gradient_clip_norm is not None:
             prepared, _ = tf.clip_by_global_norm(prepared, self.training.gradient_clip_norm)
         self.optimizer.apply(prepared)
         if self.training.latent_weights.centre or self.training.latent_weights.clip:
             tf.distribute.get_replica_context().merge_call(self._tidy_all)
 
-    def _prepared(self, gradient: Any, variable: Any) -> Any:
+    def _prepared(self, gradient: Any, variable: Any, decay: Any) -> Any:
         """Scale of latent weights, then weight decay, which PyTorch's optimizers add to the gradient.
 
         Bop's get neither: decay would add the same number to every m·w, and so flip all weights or none.
@@ -176,7 +191,7 @@ class Trainer:
             return gradient
         if id(variable) in self._latent_ids and self.training.latent_weights.gradient_scale == "xnor_net":
             gradient *= xnor_net_gradient_scale(tuple(variable.shape))
-        return gradient + self.training.weight_decay * variable if self.training.weight_decay else gradient
+        return gradient + decay * variable if id(variable) in self._decayed_ids else gradient
 
     def _tidy_all(self, strategy: Any) -> None:
         for kernel in self.latent.values():
