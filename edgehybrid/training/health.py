@@ -59,16 +59,16 @@ class HealthMonitor:
         """
         if self._probe is None:
             return {}
-        shares = self._plus_one_shares(images)
+        shares = self._plus_one_shares(self._probe, images)
         return {layer.name: self._figures(layer, share) for layer, share in zip(self._layers, shares, strict=True)}
 
-    def _plus_one_shares(self, images: Any) -> Iterator[NDArray[np.float64]]:
+    def _plus_one_shares(self, probe: Any, images: Any) -> Iterator[NDArray[np.float64]]:
         """Of each layer: the share of +1 in each input channel, over all images."""
         at_once = max(1, PIXELS_AT_ONCE // (images.shape[1] * images.shape[2]))
         sums: dict[str, Any] = defaultdict(float)
         for begin in range(0, len(images), at_once):
             part = images[begin : begin + at_once]
-            inputs = tf.nest.flatten(self._probe(part, training=False))
+            inputs = tf.nest.flatten(probe(part, training=False))
             for layer, x in zip(self._layers, inputs, strict=True):
                 is_plus = tf.cast(layer.input_quantizer(x) >= 0, tf.float32)
                 share = tf.reduce_mean(is_plus, axis=[0, 1, 2]).numpy()
