@@ -16,9 +16,9 @@ FLOAT32_BYTES = 4
 # The three figures that are fitted: within 9 % of all measurements in tests/test_step_memory.py.
 # 0.56 GiB when TensorFlow and Keras are imported, the rest when the step is traced and compiled.
 PROCESS_BYTES = round(0.75 * GIB)
-# Numbers for each weight besides the optimizer's: itself, its sign, its scaled sign, the gradients with respect to
-# both, with weight decay, and what the optimizer computes on the way.
-NUMBERS_A_WEIGHT = 7
+# Numbers for each weight besides the optimizer's: itself, its gradient, that with weight decay, and what the optimizer
+# and oneDNN compute on the way; for a quantised one also its quantised value, and that times alpha.
+NUMBERS_A_WEIGHT, NUMBERS_A_QUANTISED_WEIGHT = 5, 7
 # The gradients of a map and of the map before it, and one that came round a shortcut.
 GRADIENT_MAPS = 3
 # The batch that is trained on, two that wait, and the one that is being made.
@@ -169,10 +169,13 @@ def _kept_by_quantised(layer: Layer, source: str, number_bytes: int, thresholds:
 
 def _weight_bytes(network: Network, training: Training) -> int:
     """Bytes of weights and of all that is kept for each."""
-    numbers = NUMBERS_A_WEIGHT + (training.gradient_accumulation > 1)
-    slots = 2 if isinstance(training.optimizer, Adam | Bop) else 1
-    total = (numbers + slots) * network.weights
+    quantised = sum(layer.weights // layer.out_channels * layer.quantised_filters for layer in network)
+    numbers = NUMBERS_A_WEIGHT * (network.weights - quantised) + NUMBERS_A_QUANTISED_WEIGHT * quantised
+    if training.gradient_accumulation > 1:
+        numbers += network.weights
     if isinstance(training.optimizer, Bop):
-        # Its own variables have one running mean each.
-        total -= sum(layer.weights // layer.out_channels * layer.quantised_filters for layer in network)
-    return FLOAT32_BYTES * total
+        # One running mean for each of its own, two moments for Adam's.
+        slots = quantised + 2 * (network.weights - quantised)
+    else:
+        slots = network.weights * (2 if isinstance(training.optimizer, Adam) else 1)
+    return FLOAT32_BYTES * (numbers + slots)
