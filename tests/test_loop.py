@@ -180,6 +180,15 @@ def test_a_recipe_that_cannot_be_trained_makes_no_run_folder(tmp_path: Path) -> 
     assert not (tmp_path / "runs").exists()
 
 
+def test_without_memory_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "open_source", few_images)
+    monkeypatch.setattr(loop, "available_bytes", lambda: 2**29)
+    with pytest.raises(EdgehybridError, match="more memory than there is") as caught:
+        loop.train(recipe_of(), tmp_path / "runs", no_step, no_epoch)
+    assert caught.value.allowed == "0.5 GiB, which this process can get"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_accuracy_counts_over_several_batches() -> None:
     class Identity:
         def predict_on_batch(self, images: Any) -> Any:

@@ -12,6 +12,7 @@ from processes import modules_after
 from edgehybrid.data.arrays import Split, load_split, normalise
 from edgehybrid.data.source import EvaluationPart, Source, open_source
 from edgehybrid.errors import DataError
+from edgehybrid.model.compat import tf
 from edgehybrid.recipe import Data
 from edgehybrid.recipe_training import PaddedCrop
 
@@ -131,6 +132,23 @@ def test_workers_leave_out_what_they_cannot_share(data: Data) -> None:
     parts = [source.training_batches(PLAIN, 16, 1, 1, shard=(worker, 8)) for worker in range(8)]
     assert sum(len(labels) for part in parts for _, labels in part) == trained - trained % 8
     assert {len(part) for part in parts} == {source.steps(16, workers=8)}
+
+
+def test_epochs_share_one_copy_of_the_arrays(arrays: Path) -> None:
+    source = open_source(Data.model_validate({"dataset": "cifar100", "path": str(arrays)}))
+    first, second = (source.training_batches(PLAIN, 16, 1, epoch) for epoch in (1, 2))
+    assert isinstance(first.part, Split)
+    assert isinstance(second.part, Split)
+    assert first.part.images is second.part.images
+    # TensorFlow keeps a tensor as it is where it would copy an array.
+    assert tf.constant(first.part.images) is first.part.images
+
+
+def test_array_bytes_are_those_of_both_halves(arrays: Path, tree: Path) -> None:
+    source = open_source(Data.model_validate({"dataset": "cifar100", "path": str(arrays)}))
+    assert source.array_bytes == (300 + 20) * 32 * 32 * 3
+    files = open_source(Data.model_validate({"dataset": "imagenet2012", "path": str(tree), "classes": 10}))
+    assert files.array_bytes == 0
 
 
 def test_reads_a_half_once_and_only_when_needed() -> None:

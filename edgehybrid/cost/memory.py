@@ -44,7 +44,7 @@ def peak_activation_bits(network: Network) -> tuple[int, int]:
             readers[name].append(node)
     layers = {layer.name: layer for layer in network.layers}
     bits = _bits_needed(network, readers, layers)
-    elements = _elements(network, layers)
+    elements = map_elements(network)
 
     # Values that share a buffer have the name of the value that was written to it last.
     buffer: dict[str, str] = {}
@@ -100,8 +100,9 @@ def _bits_needed(network: Network, readers: dict[str, list[Node]], layers: dict[
     return bits
 
 
-def _elements(network: Network, layers: dict[str, Layer]) -> dict[str, int]:
-    """Number of elements of each value."""
+def map_elements(network: Network) -> dict[str, int]:
+    """Number of elements, for one image, of the image and of the output of each node, by name."""
+    layers = {layer.name: layer for layer in network.layers}
     maps = {"image": (network.image_side, network.image_channels)}
     for node in network.graph:
         side, channels = maps[node.inputs[0]]

@@ -60,6 +60,14 @@ class Batches:
             yield batch
 
 
+def in_tensorflow(part: Part) -> Part:
+    """``part`` with images that ``training_batches`` need not copy, where they are arrays."""
+    if not isinstance(part, Split):
+        return part
+    with tf.device(HOST):
+        return part._replace(images=tf.constant(part.images))
+
+
 def training_batches(
     part: Part,
     chosen: Indices,

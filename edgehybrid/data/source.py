@@ -75,6 +75,11 @@ class Source:
         """How many images are in the test half."""
         return len(self._test.labels)
 
+    @property
+    def array_bytes(self) -> int:
+        """Bytes of the images of both halves that are arrays in memory; files are decoded as they are needed."""
+        return sum(part.images.nbytes for part in (self._train, self._test) if isinstance(part, Split))
+
     def steps(self, batch_size: int, workers: int = 1) -> int:
         """Batches of a training epoch; the last may be smaller."""
         return steps_of(self.training_images, batch_size, workers)
@@ -117,7 +122,7 @@ class Source:
 
         chosen, _ = self._training_and_validation
         return training_batches(
-            self._train, chosen, self._data, augmentation, batch_size, seed, epoch, first_step, Shard(*shard)
+            self._copied_train, chosen, self._data, augmentation, batch_size, seed, epoch, first_step, Shard(*shard)
         )
 
     def evaluation_batches(
@@ -157,6 +162,13 @@ class Source:
     @cached_property
     def _train(self) -> Part:
         return self._load("train")
+
+    @cached_property
+    def _copied_train(self) -> Part:
+        """Arrays copied once. The copy of an epoch would stay until Python collects the cycles that tf.data makes."""
+        from edgehybrid.data.pipeline import in_tensorflow
+
+        return in_tensorflow(self._train)
 
     @cached_property
     def _test(self) -> Part:

@@ -16,6 +16,7 @@ from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
 from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import Recipe
+from edgehybrid.training.available_memory import available_bytes
 from edgehybrid.training.checkpoint import (
     Progress,
     Record,
@@ -36,6 +37,7 @@ from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_ex
 from edgehybrid.training.run_folder import RunFolder, create_run, open_run, write_environment
 from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import Trainer, Wish
+from edgehybrid.training.step_memory import Demand
 
 # As many images as the figures of edgehybrid.training.health are taken from.
 HEALTH_IMAGES = 200
@@ -65,7 +67,7 @@ def train(
 
     Raises:
         RecipeError, DataError, RunError: an impossible network, no data, no teacher; then no folder is made.
-        EdgehybridError: the loss is not a number, or a worker is gone.
+        EdgehybridError: too little memory, and no folder is made; or the loss is not a number, or a worker is gone.
     """
     replicas = Replicas(strategy)
     session = _Session(recipe, runs, replicas)
@@ -119,6 +121,7 @@ class _Session:
         first_stage = find_first_stage(recipe, runs) if from_start else None
         self.source = open_source(recipe.data)
         self.source.check()
+        self._check_memory(teacher)
         if self.training.deterministic:
             tf.config.experimental.enable_op_determinism()
         self.trainer = Trainer(
@@ -130,6 +133,16 @@ class _Session:
         # Reading the variables of several copies takes all workers; the chief evaluates a model of its own.
         self.model = self.trainer.model if replicas.count == 1 else build_model(network_of(recipe))
         replicas.check_same("recipes", recipe.sha256)
+
+    def _check_memory(self, teacher: RunFolder | None) -> None:
+        """Refuses what would not fit. Not with a GPU: the maps are then in its memory, not in the machine's."""
+        if tf.config.list_physical_devices("GPU"):
+            return
+        Demand(
+            network_of(self.recipe), self.training, self.source.training_images, self.source.array_bytes,
+            copies=self.replicas.count, copies_here=len(self.replicas.shards),
+            teacher=network_of(teacher.recipe) if teacher else None,
+        ).check(available_bytes())  # fmt: skip
 
     def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch) -> Epoch:
         """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""

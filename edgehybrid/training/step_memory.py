@@ -1,0 +1,179 @@
+"""Whether training fits into memory: its peak, modelled from the network, against what there is. No TensorFlow."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isqrt
+
+from edgehybrid.cost.memory import map_elements
+from edgehybrid.errors import EdgehybridError
+from edgehybrid.networks import Layer, Network, Node
+from edgehybrid.recipe_training import Adam, Bop, Training
+
+GIB = 2**30
+FLOAT32_BYTES = 4
+
+# The three figures that are fitted: within 9 % of all measurements in tests/test_step_memory.py.
+# 0.56 GiB when TensorFlow and Keras are imported, the rest when the step is traced and compiled.
+PROCESS_BYTES = round(0.75 * GIB)
+# Numbers for each weight besides the optimizer's: itself, its gradient, that with weight decay, and what the optimizer
+# and oneDNN compute on the way; for a quantised one also its quantised value, and that times alpha.
+NUMBERS_A_WEIGHT, NUMBERS_A_QUANTISED_WEIGHT = 5, 7
+# The gradients of a map and of the map before it, and one that came round a shortcut.
+GRADIENT_MAPS = 3
+# The batch that is trained on, two that wait, and the one that is being made.
+BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one process trains, and the memory that it takes on processors.
+
+    Attributes:
+        images: that are trained on: no batch has more.
+        array_bytes: of all images that are in memory as arrays.
+        copies: of the model, in all processes.
+        copies_here: in this process.
+        teacher: the network to distil from.
+    """
+
+    network: Network
+    training: Training
+    images: int
+    array_bytes: int = 0
+    copies: int = 1
+    copies_here: int = 1
+    teacher: Network | None = None
+
+    @property
+    def peak_bytes(self) -> int:
+        """The greatest resident size of the process in a training step: the sum of
+
+        - the process itself; its arrays of images, and their copy in TensorFlow; the weights of a teacher;
+        - for each copy of the model: a few batches; the weights, with all that ``NUMBERS_A_WEIGHT`` says, the
+          optimizer's numbers and, with ``gradient_accumulation``, sums of gradients;
+        - for each image that a copy computes at once: the maps that wait for the backward pass, and their gradients.
+
+        What comes between steps, evaluation, figures of health and checkpoints, takes less.
+        """
+        batch = self._batch_of_copy
+        image_bytes = FLOAT32_BYTES * self.network.image_side**2 * self.network.image_channels
+        copy_bytes = (
+            BATCHES * batch * image_bytes
+            + _weight_bytes(self.network, self.training)
+            + -(-batch // self.training.gradient_accumulation) * self._bytes_an_image()
+        )
+        teacher_bytes = FLOAT32_BYTES * self.teacher.weights if self.teacher is not None else 0
+        return PROCESS_BYTES + 2 * self.array_bytes + teacher_bytes + self.copies_here * copy_bytes
+
+    def check(self, available: int | None) -> None:
+        """Refuses to train where ``peak_bytes`` are not available. Where that is not known, None, refuses nothing.
+
+        Raises:
+            EdgehybridError: says which accumulation of gradients, and which batch, would fit.
+        """
+        if available is None or self.peak_bytes <= available:
+            return
+        parts, largest = self._fewest_parts(available), self._largest_batch(available)
+        fitting = {"gradient_accumulation": parts, "batch_size": largest}
+        settings = " or ".join(f"--set training.{key}={value}" for key, value in fitting.items() if value)
+        raise EdgehybridError(
+            "Training would need more memory than there is.",
+            received=f"about {self.peak_bytes / GIB:.1f} GiB for {self.network.name} with training.batch_size "
+            f"{self.training.batch_size} and training.gradient_accumulation {self.training.gradient_accumulation}",
+            allowed=f"{available / GIB:.1f} GiB, which this process can get",
+            next_step=f"Free memory, or train with {settings}."
+            if settings
+            else "Free memory, or train a smaller network: no batch of this one fits.",
+        )
+
+    @property
+    def _batch_of_copy(self) -> int:
+        return -(-min(self.training.batch_size, self.images) // self.copies)
+
+    def _with(self, **fields: int) -> "Demand":
+        return replace(self, training=self.training.model_copy(update=fields))
+
+    def _fewest_parts(self, available: int) -> int:
+        """The least ``gradient_accumulation`` that fits, 0 where none does. A part has two images at least: the
+        BatchNorm of dense layers makes one image the same as any other.
+        """
+        batch = self.training.batch_size
+        small = [n for n in range(1, isqrt(batch) + 1) if batch % n == 0]
+        for parts in sorted({*small, *(batch // n for n in small)}):
+            if 2 * parts <= self._batch_of_copy and self._with(gradient_accumulation=parts).peak_bytes <= available:
+                return parts
+        return 0
+
+    def _largest_batch(self, available: int) -> int:
+        """The largest ``batch_size`` that fits, computed in as many parts as now; 0 where none does."""
+        unit = self.copies * self.training.gradient_accumulation
+        units = range(1, self.training.batch_size // unit + 1)
+        return unit * bisect_right(units, available, key=lambda n: self._with(batch_size=n * unit).peak_bytes)
+
+    def _bytes_an_image(self) -> int:
+        """The most that maps take, for one image, on the walk back: those still kept, and gradients."""
+        number_bytes = 2 if self.training.precision == "bfloat16" else FLOAT32_BYTES
+        elements, layers = map_elements(self.network), {layer.name: layer for layer in self.network.layers}
+        kept: dict[str, int] = {}
+        peak = 0
+        for node in self.network.graph:
+            layer = layers.get(node.name) if node.op == "layer" else None
+            kept |= _kept(node, layer, elements, number_bytes, self.network.learned_thresholds)
+            widest = max(elements[name] for name in (node.name, *node.inputs))
+            peak = max(peak, sum(kept.values()) + GRADIENT_MAPS * number_bytes * widest)
+        return peak
+
+
+def _kept(
+    node: Node, layer: Layer | None, elements: Mapping[str, int], number_bytes: int, thresholds: bool
+) -> dict[str, int]:
+    """Bytes, for one image, of each map that the gradient of a node reads, by name: the same map has the same name."""
+    source = node.inputs[0]
+    of_input, of_output = elements[source], elements[node.name]
+    if layer is not None and not layer.is_float:
+        return _kept_by_quantised(layer, source, number_bytes, thresholds)
+    if layer is not None or node.op == "batch_norm":
+        return {source: number_bytes * of_input}
+    if node.op == "relu":
+        return {node.name: number_bytes * of_output}
+    if node.op == "rprelu":
+        # What is above the shift, and what is below; in float32.
+        return {f"{node.name}{part}": FLOAT32_BYTES * of_output for part in ("+", "-")}
+    if node.op == "max_pool":
+        return {source: number_bytes * of_input, node.name: number_bytes * of_output}
+    return {}
+
+
+def _kept_by_quantised(layer: Layer, source: str, number_bytes: int, thresholds: bool) -> dict[str, int]:
+    """The map that a quantiser reads, for where its gradient ends, and the quantised map, for that of the kernel."""
+    read = f"{layer.name}-" if thresholds else source
+    if layer.activation_bits == 1:
+        kept = {name: number_bytes * layer.inputs for name in (read, f"{layer.name}±")}
+    else:
+        # In float32 whatever the precision, with a border; and the sums, for the gradient of alpha.
+        with_border = (layer.in_side + max(layer.kernel_side - layer.stride, 0)) ** 2 * layer.in_channels
+        kept = {
+            f"{layer.name}-": FLOAT32_BYTES * layer.inputs,
+            f"{layer.name}±": FLOAT32_BYTES * with_border,
+            f"{layer.name}*": FLOAT32_BYTES * layer.outputs,
+        }
+    if layer.is_split:
+        kept |= {source: number_bytes * layer.inputs}
+        if layer.float_filter_input == "sign":
+            kept[f"{layer.name}f"] = number_bytes * layer.inputs
+    return kept
+
+
+def _weight_bytes(network: Network, training: Training) -> int:
+    """Bytes of weights and of all that is kept for each."""
+    quantised = sum(layer.weights // layer.out_channels * layer.quantised_filters for layer in network)
+    numbers = NUMBERS_A_WEIGHT * (network.weights - quantised) + NUMBERS_A_QUANTISED_WEIGHT * quantised
+    if training.gradient_accumulation > 1:
+        numbers += network.weights
+    if isinstance(training.optimizer, Bop):
+        # One running mean for each of its own, two moments for Adam's.
+        slots = quantised + 2 * (network.weights - quantised)
+    else:
+        slots = network.weights * (2 if isinstance(training.optimizer, Adam) else 1)
+    return FLOAT32_BYTES * (numbers + slots)
