@@ -1,7 +1,8 @@
-"""The installed command, and code, each in a process of its own."""
+"""The installed command, the workers of a cluster, and code, each in a process of its own."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,12 +11,40 @@ from pathlib import Path
 COMMAND = Path(sys.executable).parent / "edgehybrid"
 
 
-def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def clean_environment() -> dict[str, str]:
     # TF_CPP: set by importing TensorFlow in this process.
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("EDGEHYBRID_", "TF_CPP_"))}
+    return {key: value for key, value in os.environ.items() if not key.startswith(("EDGEHYBRID_", "TF_CPP_"))}
+
+
+def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(COMMAND), *arguments], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
-    )
+        [str(COMMAND), *arguments], cwd=cwd, env=clean_environment() | environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def start_workers(*commands: Sequence[str], cwd: Path | None = None) -> list[subprocess.Popen[str]]:
+    """One process for each command, as the workers of one cluster on loopback."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(commands))]
+    return [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+            env=clean_environment() | {
+                "TF_CONFIG": json.dumps(
+                    {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+                )
+            },
+        )
+        for index, command in enumerate(commands)
+    ]  # fmt: skip
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
 
 
 def files_below(folder: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""A training that is killed and resumed ends with the weights of one that was not: bit for bit."""
+"""A training that is killed and resumed, again and again, ends with the weights of one that was not: bit for bit."""
 
 import random
 import signal
@@ -11,30 +11,43 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from edgehybrid.training.checkpoint import read_record
+from edgehybrid.training.checkpoint import has_checkpoint, read_record
 from edgehybrid.training.run_folder import RunFolder, open_run
 
 COMMAND = str(Path(sys.executable).parent / "edgehybrid")
+EPOCHS, STEPS = 3, 15  # of 1437 images in batches of 100
 RECIPE = (
     "digits", "--set", "network.width=0.25", "--set", "data.image_side=8", "--set", "training.batch_size=100",
-    "--set", "training.epochs=3", "--set", "training.deterministic=true", "--set", "training.checkpoint_minutes=0",
+    "--set", f"training.epochs={EPOCHS}", "--set", "training.deterministic=true",
+    "--set", "training.checkpoint_minutes=0",
 )  # fmt: skip
+# 20 kills, of trainings that start 24 times.
+TRAININGS, KILLS = 4, 5
 SEED = 20
 
 
 class Uninterrupted(NamedTuple):
     run: RunFolder
-    seconds: float
+    seconds_of_a_step: float
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([COMMAND, "train", *arguments, "--runs", str(folder)], stderr=subprocess.PIPE)
 
 
-def wait_for_run(folder: Path) -> RunFolder:
-    while not (found := list(folder.glob("*/recipe.yaml"))):
+def wait_for_step(process: subprocess.Popen[bytes], folder: Path, count: int) -> RunFolder:
+    """The run, when it exists and has a checkpoint after ``count`` steps or more; each step writes one."""
+    while not (found := list(folder.glob("*/recipe.yaml"))) or steps_done(open_run(found[0].parent)) < count:
+        assert process.poll() is None, process.communicate()[1].decode()
         time.sleep(0.005)
     return open_run(found[0].parent)
+
+
+def steps_done(run: RunFolder) -> int:
+    if not has_checkpoint(run):
+        return 0
+    record = read_record(run)
+    return STEPS * record.epoch + record.step
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
@@ -56,28 +69,36 @@ def lines(run: RunFolder) -> list[dict[str, object]]:
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
     folder = tmp_path_factory.mktemp("uninterrupted")
     process = start(folder, *RECIPE)
-    run = wait_for_run(folder)
+    # Without the first steps, which compile.
+    run = wait_for_step(process, folder, STEPS)
     began = time.monotonic()
     finish(process)
-    return Uninterrupted(run, time.monotonic() - began)
+    return Uninterrupted(run, (time.monotonic() - began) / ((EPOCHS - 1) * STEPS))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", range(20))
+@pytest.mark.parametrize("case", range(TRAININGS))
 def test_a_killed_and_resumed_training_ends_with_the_same_bits(
     case: int, uninterrupted: Uninterrupted, tmp_path: Path
 ) -> None:
-    moment = random.Random(SEED + case).uniform(0, uninterrupted.seconds)
+    dice = random.Random(SEED + case)
+    # By steps rather than by the clock: most of a short training's time goes before its first step.
+    kills = sorted(
+        (dice.randrange(EPOCHS * STEPS), dice.uniform(0, uninterrupted.seconds_of_a_step)) for _ in range(KILLS)
+    )
     process = start(tmp_path, *RECIPE)
-    run = wait_for_run(tmp_path)
-    time.sleep(moment)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    if len(run.epochs()) < 3 or read_record(run).epoch < 3:
-        finish(start(tmp_path, "--resume", str(run.path)))
+    for step, seconds in kills:
+        run = wait_for_step(process, tmp_path, step)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if steps_done(run) < EPOCHS * STEPS:
+            process = start(tmp_path, "--resume", str(run.path))
+    if process.returncode is None:
+        finish(process)
     expected, got = arrays(uninterrupted.run), arrays(run)
     assert list(got) == list(expected)
     for name, value in expected.items():
-        np.testing.assert_array_equal(got[name], value, err_msg=f"{name}, killed {moment:.3f} s after the start")
+        np.testing.assert_array_equal(got[name], value, err_msg=f"{name}, killed (step, seconds): {kills}")
     assert lines(run) == lines(uninterrupted.run)
     assert not list(run.path.rglob(".*.tmp"))

@@ -1,10 +1,6 @@
 """Several copies of a model: on two devices of one process, and in two processes on loopback."""
 
-import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import COMMAND, start_workers
 
 from edgehybrid.errors import UsageError
 from edgehybrid.training.checkpoint import has_checkpoint, read_record
 from edgehybrid.training.replicas import Replicas
 from edgehybrid.training.run_folder import RunFolder, open_run
 
-COMMAND = str(Path(sys.executable).parent / "edgehybrid")
 SCRIPT = str(Path(__file__).parent / "replica_steps.py")
 SMALL = ("network.width=0.25", "data.image_side=8", "training.batch_size=64")
 # In full precision, and with small plain steps (Adam divides by small numbers), rounding grows little.
@@ -29,31 +25,6 @@ FLOAT = (
 STEPS = 8
 
 slow = pytest.mark.slow
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-def start_workers(*commands: list[str]) -> list[subprocess.Popen[str]]:
-    """One process for each command, as the workers of one cluster on loopback."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(commands))]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("EDGEHYBRID_", "TF_CPP_"))}
-    return [
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=clean | {
-                "TF_CONFIG": json.dumps(
-                    {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-                )
-            },
-        )
-        for index, command in enumerate(commands)
-    ]  # fmt: skip
 
 
 def steps_of(folder: Path, strategy: str, overrides: tuple[str, ...], workers: int = 1) -> list[Any]:
@@ -93,7 +64,7 @@ def test_workers_of_a_binary_net_have_the_same_bits(tmp_path: Path) -> None:
 
 
 def train(folder: Path, *arguments: str) -> list[str]:
-    return [COMMAND, "train", *arguments, "--strategy", "workers", "--runs", str(folder)]
+    return [str(COMMAND), "train", *arguments, "--strategy", "workers", "--runs", str(folder)]
 
 
 def recipe(*overrides: str) -> list[str]:
