@@ -149,7 +149,7 @@ def _kept_by_quantised(layer: Layer, source: str, number_bytes: int, thresholds:
     """The map that a quantiser reads, for where its gradient ends, and the quantised map, for that of the kernel."""
     read = f"{layer.name}-" if thresholds else source
     if layer.activation_bits == 1:
-        kept = {name: number_bytes * layer.inputs for name in (read, f"{layer.name}±")}
+        kept = dict.fromkeys((read, f"{layer.name}±"), number_bytes * layer.inputs)
     else:
         # In float32 whatever the precision, with a border; and the sums, for the gradient of alpha.
         with_border = (layer.in_side + max(layer.kernel_side - layer.stride, 0)) ** 2 * layer.in_channels
