@@ -40,7 +40,7 @@ def sign_convolution(x: Any, kernel: Any, stride: int, pad_value: float, before_
     """
     if kernel.shape[0] == 1:
         return pointwise_convolution(_signs(x, 0.0), kernel, stride)
-    of_border = pad_value * tf.reduce_sum(kernel, axis=[0, 1, 2])
+    of_border = tf.cast(pad_value * tf.reduce_sum(tf.cast(kernel, tf.float32), axis=[0, 1, 2]), x.dtype)
     if before_batch_norm:
         of_border = tf.stop_gradient(of_border)
     return tf.nn.bias_add(tf.nn.conv2d(_signs(x, pad_value), kernel, stride, "SAME"), of_border)
