@@ -36,6 +36,7 @@ MEASURED = {
     "hybrid_res_c training.batch_size=256": 1.678,
     "imagenet/xnor_vgg training.batch_size=8": 6.475,
     "imagenet/xnor_vgg training.batch_size=16": 7.861,
+    "imagenet/xnor_vgg training.batch_size=32": 10.923,
 }
 
 
