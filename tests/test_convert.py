@@ -187,7 +187,7 @@ def test_thresholds_of_split_layers_convert_and_agree(tmp_path: Path) -> None:
 def test_vgg_with_every_switch_converts_and_agrees(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: Any
 ) -> None:
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125", "network.shortcut=every_convolution", *SWITCHES])
     result = convert(random_run(tmp_path, recipe), "x86_64", file_format, images=20)
     # 19 layers and three shortcuts; first and last in full precision.
@@ -198,7 +198,7 @@ def test_vgg_with_every_switch_converts_and_agrees(
 def test_a_threshold_after_batch_norm_becomes_part_of_the_convolution(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "load_split", missing)
+    monkeypatch.setattr(pipeline, "open_source", missing)
     run = random_run(tmp_path, load_recipe("xnor_vgg", ["network.width=0.03125", "network.thresholds=learned"]))
     result = convert(run, "x86_64", images=20)
     names = [op.name for op in read_model(run.path / result["model"]).ops]
