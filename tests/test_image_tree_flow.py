@@ -27,14 +27,13 @@ network:
 training:
   epochs: 2
   batch_size: 10
-  checkpoint_minutes: 0
   optimizer: {kind: adam, learning_rate: 1e-2}
   schedule: {kind: constant}
   weight_decay: 0
   augmentation: {kind: random_resized, least_area: 0.5}
 """
 EPOCHS, BATCH = 2, 10
-# Of 10 × 20 - 9 images two workers leave one out, and share 19 batches of 10. There is a checkpoint after each step.
+# Of 10 × 20 - 9 images two workers leave one out, and share 19 batches of 10.
 TRAINED, LEFT_OUT = 191, 1
 
 
