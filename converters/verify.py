@@ -56,14 +56,21 @@ def verify(model: Any, content: bytes, images: Floats) -> Agreement:
         near_zero_flips=int(np.sum(differs & (margins <= NEAR_THRESHOLD))),
     )
     unexcused = int(np.sum(differs & ~(margins <= NEAR_THRESHOLD)))
-    if unexcused or agreement.top1_agreement_percent < LEAST_AGREEMENT_PERCENT:
+    if unexcused:
         raise ConversionError(
             "The flatbuffer does not compute what the Keras model computes.",
             received=f"{unexcused} of {len(images)} images differ without a quantiser's input near its threshold; "
             f"top-1 agreement {agreement.top1_agreement_percent:.2f} %, largest difference "
             f"{agreement.max_abs_difference:.3g}",
-            allowed=f"0 images, and at least {LEAST_AGREEMENT_PERCENT} % agreement",
+            allowed="0 images",
             next_step="Nothing was written. Please report the recipe: the converter changes this network.",
+        )
+    if agreement.top1_agreement_percent < LEAST_AGREEMENT_PERCENT:
+        raise ConversionError(
+            "Too many images change their class, though rounding explains each.",
+            received=f"top-1 agreement {agreement.top1_agreement_percent:.2f} % of {len(images)} images",
+            allowed=f"at least {LEAST_AGREEMENT_PERCENT:.0f} %",
+            next_step="Nothing was written. Compare more images with --images: of a few, one is more than 1 %.",
         )
     return agreement
 

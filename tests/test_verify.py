@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,10 +82,12 @@ def sign_model(threshold: float) -> Any:
     return model
 
 
-def verify_pixel(value: float, keras_threshold: float, converted_threshold: float) -> Agreement:
-    """One pixel of that value; the others are far above every threshold."""
+def verify_pixel(
+    value: float, keras_threshold: float, converted_threshold: float, others: Sequence[float] = (5, 5, 5)
+) -> Agreement:
+    """One pixel of that value; the others are far from every threshold."""
     content = export(sign_model(converted_threshold), "float32", "x86_64")
-    image = np.array([value, 5, 5, 5], np.float32).reshape(1, 2, 2, 1)
+    image = np.array([value, *others], np.float32).reshape(1, 2, 2, 1)
     return verify(sign_model(keras_threshold), content, image)
 
 
@@ -98,3 +101,12 @@ def test_a_flip_at_the_learned_threshold_is_excused() -> None:
 def test_a_flip_near_0_is_no_excuse_when_the_threshold_is_elsewhere() -> None:
     with pytest.raises(ConversionError, match="does not compute what the Keras model computes"):
         verify_pixel(0.000004, 0.5, -0.5)
+
+
+def test_a_changed_class_of_few_images_asks_for_more_of_them() -> None:
+    # The mean of the four signs falls from 0, a tie that the first class wins, to -0.5: the second has the smaller
+    # alpha.
+    with pytest.raises(ConversionError, match="though rounding explains each") as error:
+        verify_pixel(0.500004, 0.5, 0.50001, others=(5, -5, -5))
+    assert "top-1 agreement 0.00 % of 1 images" in str(error.value)
+    assert "--images" in str(error.value)
