@@ -66,11 +66,12 @@ def verify(model: Any, content: bytes, images: Floats) -> Agreement:
             next_step="Nothing was written. Please report the recipe: the converter changes this network.",
         )
     if agreement.top1_agreement_percent < LEAST_AGREEMENT_PERCENT:
+        advice = "Compare more images with --images." if len(images) < 100 else "Please report the recipe."
         raise ConversionError(
             "Too many images change their class, though rounding explains each.",
             received=f"top-1 agreement {agreement.top1_agreement_percent:.2f} % of {len(images)} images",
             allowed=f"at least {LEAST_AGREEMENT_PERCENT:.0f} %",
-            next_step="Nothing was written. Compare more images with --images: of a few, one is more than 1 %.",
+            next_step=f"Nothing was written. {advice}",
         )
     return agreement
 

@@ -13,10 +13,10 @@ from edgehybrid.console import (
     results_option,
     runs_option,
     set_option,
-    table,
     threads_option,
 )
 from edgehybrid.errors import EdgehybridError, UsageError
+from edgehybrid.text_table import text_table
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -214,7 +214,7 @@ def cost(
         if inputs or overrides or rules or table_name or changes or layers or sensitivity or plot or moons_settings:
             raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
         rows = command.paper_tables()
-        emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else command.paper_text(rows, table))
+        emit({"results": rows}, as_json, command.to_csv(rows) if as_csv else command.paper_text(rows))
         return
     if sensitivity and (as_csv or layers):
         raise UsageError("--sensitivity prints no layers and no CSV.", next_step="Add --json instead.")
@@ -228,11 +228,11 @@ def cost(
     rows = counted.rows
     if sensitivity:
         found = command.sensitivity(counted)
-        emit(found, as_json, command.sensitivity_text(found, table))
+        emit(found, as_json, command.sensitivity_text(found))
     elif as_csv:
         click.echo(command.to_csv(command.layer_rows(rows) if layers else rows))
     else:
-        text = command.counted_text(counted, layers, table)
+        text = command.counted_text(counted, layers)
         emit(rows[0] if len(rows) == 1 else {"results": rows}, as_json, text)
 
 
@@ -248,7 +248,7 @@ def results_command(recipe: str | None, store: Path | None, runs: Path, as_csv: 
 
     rows = results.read(store or runs / "results.sqlite", recipe=recipe)
     keys = ["recipe", "format", "device", "threads", "latency_ms_median", "size_bytes", "top1_percent", "verdict"]
-    text = results.to_csv(rows).rstrip() if as_csv else table(keys, [[row[key] for key in keys] for row in rows])
+    text = results.to_csv(rows).rstrip() if as_csv else text_table(keys, [[row[key] for key in keys] for row in rows])
     emit({"results": rows}, as_json, text)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from processes import call
 
-from edgehybrid.console import emit, table
+from edgehybrid.console import emit
 
 
 def test_with_json_a_failure_is_one_document_on_stdout(tmp_path: Path) -> None:
@@ -35,22 +35,3 @@ def test_a_document_keeps_letters_as_they_are(capsys: pytest.CaptureFixture[str]
 def test_without_json_the_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     emit({"unit": "µJ"}, False, "text")
     assert capsys.readouterr().out == "text\n"
-
-
-def test_the_first_column_of_a_table_is_flush_left_and_the_others_right() -> None:
-    assert table(["name", "bits"], [["a", "1"], ["longer", "16"]]).splitlines() == [
-        "name    bits",
-        "a          1",
-        "longer    16",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"), [(1234567, "1,234,567"), (1234.56789, "1,234.5679"), (None, "–"), ("1000", "1000")]
-)
-def test_a_table_shows_a_value(value: object, shown: str) -> None:
-    assert table(["", ""], [["", value]]).splitlines()[-1].strip() == shown
-
-
-def test_a_table_without_rows_is_its_header() -> None:
-    assert table(["a", "b"], []) == "a  b"

@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from tiny_runs import random_model, tiny_recipe
 
+from edgehybrid.data import source
 from edgehybrid.model.compat import keras
 from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe_training import Training
-from edgehybrid.training import health
 from edgehybrid.training.health import HealthMonitor, first_layer_not_finite, hints
 
 Floats = NDArray[np.float32]
@@ -105,7 +105,7 @@ def test_activation_balance_is_the_share_of_values_that_are_not_negative() -> No
 def test_figures_of_images_taken_a_few_at_a_time_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monitor = HealthMonitor(two_layers())
     at_once = monitor.measure(images_of(20))
-    monkeypatch.setattr(health, "PIXELS_AT_ONCE", 7 * SIDE**2)  # 7, 7 and 6 images
+    monkeypatch.setattr(source, "PIXELS_AT_ONCE", 7 * SIDE**2)  # 7, 7 and 6 images
     in_parts = monitor.measure(images_of(20))
     # float32 means of up to 320 values.
     assert in_parts["conv2"] == pytest.approx(at_once["conv2"], rel=1e-5)

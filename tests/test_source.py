@@ -144,9 +144,9 @@ def test_epochs_share_one_copy_of_the_arrays(arrays: Path) -> None:
     assert tf.constant(first.part.images) is first.part.images
 
 
-def test_array_bytes_are_those_of_both_halves(arrays: Path, tree: Path) -> None:
+def test_array_bytes_are_those_of_both_halves_and_of_a_copy_to_train_on(arrays: Path, tree: Path) -> None:
     source = open_source(Data.model_validate({"dataset": "cifar100", "path": str(arrays)}))
-    assert source.array_bytes == (300 + 20) * 32 * 32 * 3
+    assert source.array_bytes == (2 * 300 + 20) * 32 * 32 * 3
     files = open_source(Data.model_validate({"dataset": "imagenet2012", "path": str(tree), "classes": 10}))
     assert files.array_bytes == 0
 

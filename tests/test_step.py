@@ -14,6 +14,7 @@ from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Network
 from edgehybrid.recipe import Recipe, load_recipe
 from edgehybrid.training import step
+from edgehybrid.training.forward import ForwardPass
 from edgehybrid.training.step import StepResult, Trainer, Wish
 
 SIDE, CHANNELS, FILTERS, CLASSES = 5, 2, 4, 10
@@ -101,6 +102,17 @@ def gradients_of(trainer: Trainer, batch: tuple[Any, Any]) -> list[NDArray[np.fl
 
 
 # One step.
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_pass_has_the_precision_of_the_recipe(precision: str) -> None:
+    trainer = Trainer(recipe_of(f"training.precision={precision}"))
+    images = batch_of(12)[0]
+    logits = trainer.forward(tf.constant(images)).numpy()
+    expected = ForwardPass(trainer.model, precision)(tf.constant(images)).numpy()
+    other = ForwardPass(trainer.model, {"float32": "bfloat16", "bfloat16": "float32"}[precision])(tf.constant(images))
+    np.testing.assert_array_equal(logits, expected)
+    assert not np.array_equal(logits, other.numpy())
 
 
 def test_a_step_of_sgd_subtracts_the_gradient_of_the_mean_loss() -> None:

@@ -53,8 +53,8 @@ def test_the_model_is_near_what_was_measured(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", ["float_res", "xnor_res", "hybrid_res_a", "hybrid_res_c"])
 def test_resnet20_trains_with_128_images_in_less_than_2_5_gib(recipe: str) -> None:
-    # CIFAR-100 has 60,000 images of 3072 bytes.
-    whole = replace(demand(recipe, "training.batch_size=128"), array_bytes=60_000 * 3072)
+    # CIFAR-100 has 50,000 training images, held twice, and 10,000 test images, of 3072 bytes.
+    whole = replace(demand(recipe, "training.batch_size=128"), array_bytes=110_000 * 3072)
     assert whole.peak_bytes < 2.5 * GIB
 
 
@@ -109,18 +109,16 @@ def test_parts_share_the_memory_of_maps() -> None:
     assert whole - parts == 9 * bytes_an_image(network) - 4 * network.weights
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "numbers"), [("sgd", 1), ("adam", 2), ("bop", 1)]
-)  # fmt: skip
-def test_optimizers_keep_numbers_for_each_weight(optimizer: str, numbers: int) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "bop"])
+def test_optimizers_keep_numbers_for_each_weight(optimizer: str) -> None:
     network = two_layers()
     sgd, other = (
         Demand(network, Training.model_validate({"optimizer": {"kind": kind}}), images=1).peak_bytes
         for kind in ("sgd", optimizer)
     )
-    # Bop trains ``second``, and Adam the others.
+    # SGD keeps one number, Adam two. Bop trains ``second`` with one, and Adam the others.
     with_two = network.weights if optimizer == "adam" else network.weights - 3 * 3 * CHANNELS**2
-    assert other - sgd == (0 if optimizer == "sgd" else 4 * with_two)
+    assert other - sgd == 4 * with_two
 
 
 def test_a_batch_has_no_more_images_than_there_are() -> None:
@@ -255,7 +253,7 @@ from edgehybrid.training.step import Trainer, Wish
 trainer = Trainer(load_recipe("xnor_res", ["training.batch_size=128"]))
 images = np.random.default_rng(0).normal(size=(128, 32, 32, 3)).astype(np.float32)
 for _ in range(3):
-    trainer.step([(images, np.arange(128) % 100)], 0.1, Wish.NOTHING)
+    trainer.step([(images, np.arange(128) % 100)], 0.1, 0.0, Wish.NOTHING)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -14,6 +14,7 @@ from edgehybrid.cost.rules import Rules, load_rules
 from edgehybrid.cost.tables import EnergyTable, find_table, load_table, table_names
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.recipe import Recipe, load_recipe
+from edgehybrid.text_table import text_table
 
 _COLUMNS = {
     "rules": "rules", "table": "table", "energy_uj": "µJ", "energy_compute_uj": "compute", "energy_memory_uj": "memory",
@@ -34,8 +35,6 @@ _PAPER_COLUMNS = ["table", "recipe", "ratio", "published", "computed", "relative
 
 # The recipe and format that the sidecar of a model file names; None without a sidecar.
 Sidecar = Callable[[Path], tuple[Recipe, Format] | None]
-# Header and rows of cells → the text of a table.
-Tabulate = Callable[[list[str], list[list[Any]]], str]
 
 
 @dataclass(frozen=True)
@@ -144,10 +143,10 @@ def sensitivity(counted: Counted) -> dict[str, Any]:
     return sensitivity_of(networks, counted.rules[0], [counted.table, *others]).as_dict()
 
 
-def sensitivity_text(found: Mapping[str, Any], tabulate: Tabulate) -> str:
+def sensitivity_text(found: Mapping[str, Any]) -> str:
     """The order under each variant, and the sentence."""
     cells = [[v["table"], v["constant"], v["factor"], " < ".join(v["order"])] for v in found["variants"]]
-    return f"{tabulate(['table', 'constant', 'factor', 'order'], cells)}\n\n{found['sentence']}"
+    return f"{text_table(['table', 'constant', 'factor', 'order'], cells)}\n\n{found['sentence']}"
 
 
 def write_plot(path: Path, counted: Counted) -> None:
@@ -173,12 +172,12 @@ def paper_tables() -> list[dict[str, Any]]:
     return [figure.as_dict() for figure in figures()]
 
 
-def paper_text(rows: Sequence[Mapping[str, Any]], tabulate: Tabulate) -> str:
+def paper_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """The figures, how many agree, and a line for each one that differs or rests on an assumption."""
     against_fp = [row for row in rows if row["ratio"].endswith("_fp") and row["published"] != "1"]
     matching = sum(row["agreement"] != "differs" for row in against_fp)
     lines = [
-        tabulate(_PAPER_COLUMNS, [[row[key] for key in _PAPER_COLUMNS] for row in rows]),
+        text_table(_PAPER_COLUMNS, [[row[key] for key in _PAPER_COLUMNS] for row in rows]),
         "",
         f"{matching} of {len(against_fp)} figures against full precision agree to the printed digit.",
     ]
@@ -190,12 +189,12 @@ def paper_text(rows: Sequence[Mapping[str, Any]], tabulate: Tabulate) -> str:
     return "\n".join(lines)
 
 
-def counted_text(counted: Counted, layers: bool, tabulate: Tabulate) -> str:
+def counted_text(counted: Counted, layers: bool) -> str:
     """A line a network, what no rule counts, and with ``layers`` a table of each network's layers."""
     names = [name for name, _ in counted.networks]
     columns = _COLUMNS | (_MOONS_COLUMNS if "moons_energy_uj" in counted.rows[0] else {})
     cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, counted.rows, strict=True)]
-    text = tabulate(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
+    text = text_table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
     for row in counted.rows:
         if "listed_ops" in row:
             listed = ", ".join(f"{number} {op}" for op, number in row["listed_ops"].items())
@@ -203,7 +202,7 @@ def counted_text(counted: Counted, layers: bool, tabulate: Tabulate) -> str:
     for name, row in zip(names, counted.rows, strict=True) if layers else []:
         parts = [*row["layers"], {**row, "name": "total"}]
         cells = [[part.get(key) for key in _LAYER_COLUMNS] for part in parts]
-        text += f"\n\n{name}\n" + tabulate(list(_LAYER_COLUMNS.values()), cells)
+        text += f"\n\n{name}\n" + text_table(list(_LAYER_COLUMNS.values()), cells)
     return text
 
 

@@ -28,11 +28,19 @@ from edgehybrid.recipe_training import Augmentation
 if TYPE_CHECKING:
     from edgehybrid.data.pipeline import Batches
 
-EVALUATION_PIXELS = 2**20
+PIXELS_AT_ONCE = 2**20
 
 EvaluationPart = Literal["validation", "test"]
 Part = Split | ImageFiles | Records
 Load = Callable[[SplitName], Part]
+
+
+def images_at_once(side: int) -> int:
+    """How many images to run through a network at a time without training it: as many as have 2^20 pixels.
+
+    So the maps of large images need no more memory than those of small ones.
+    """
+    return max(1, PIXELS_AT_ONCE // side**2)
 
 
 class Source:
@@ -77,8 +85,12 @@ class Source:
 
     @property
     def array_bytes(self) -> int:
-        """Bytes of the images of both halves that are arrays in memory; files are decoded as they are needed."""
-        return sum(part.images.nbytes for part in (self._train, self._test) if isinstance(part, Split))
+        """Bytes of images that are arrays in memory while training: both halves, and TensorFlow's copy of the first.
+
+        Images in files are decoded as they are needed.
+        """
+        held = (self._train, self._train, self._test)
+        return sum(part.images.nbytes for part in held if isinstance(part, Split))
 
     def steps(self, batch_size: int, workers: int = 1) -> int:
         """Batches of a training epoch; the last may be smaller."""
@@ -131,8 +143,7 @@ class Source:
         """Images in a fixed order, cropped at the centre where they are files, and normalised.
 
         Args:
-            batch_size: images at a time; by default as many as have 2^20 pixels, so that the maps of a network for
-                large images need no more memory than those for small ones.
+            batch_size: images at a time; by default ``images_at_once``.
             limit: at most so many images, evenly spread over the part: files are sorted by class.
 
         Yields:
@@ -142,7 +153,7 @@ class Source:
             DataError: no such images, or a file that cannot be read.
         """
         if batch_size is None:
-            batch_size = max(1, EVALUATION_PIXELS // self._data.image_side**2)
+            batch_size = images_at_once(self._data.image_side)
         if part == "test":
             images, chosen = self._test, np.arange(self.test_images)
         else:

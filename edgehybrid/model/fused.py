@@ -28,6 +28,9 @@ def sign_convolution(x: Any, kernel: Any, stride: int, pad_value: float, before_
     times the sum of each filter. That sum is added to every pixel, so where BatchNorm follows, which subtracts the
     mean, its gradient is 0 up to rounding.
 
+    In bfloat16 both parts are large where their sum need not be. Within a ``tf.function`` TensorFlow adds them before
+    it rounds, as one operation; run one by one, they lose twice as much to rounding.
+
     Args:
         x: the map (batch, N, N, I).
         kernel: of the type of x, (k, k, I, O), any values; its gradient is the convolution's.
@@ -102,8 +105,8 @@ def _within_one(gradient: Any, x: Any) -> Any:
     """``gradient`` where |x| ≤ 1, else 0."""
     if x.dtype != tf.float32:
         return _compiled(_within_one_of, x.dtype)(gradient, x)
-    # The gradient of a fake quantisation is that, in one operation: 255 narrow steps over [-1, 1] reach from -127/127
-    # to 127/127 exactly.
+    # The gradient of a fake quantisation is that, in one operation: 255 narrow levels over [-1, 1] reach from
+    # -127/127 to 127/127 exactly.
     return tf.raw_ops.FakeQuantWithMinMaxArgsGradient(
         gradients=gradient, inputs=x, min=-1.0, max=1.0, num_bits=8, narrow_range=True
     )

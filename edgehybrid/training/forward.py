@@ -14,8 +14,8 @@ class ForwardPass:
     The Keras model is the reference, and what is evaluated and converted. In float32 the pass differs from it in the
     order of rounding only. In bfloat16, maps (batch, height, width, channels) are kept and convolved in bfloat16:
 
-    - BatchNorm computes in float32 and rounds its result to 8 significant bits; a sign is that of the number before,
-      as rounding changes none, and ±1 has a bfloat16;
+    - BatchNorm computes in float32 and rounds its result to 8 significant bits; a sign that reads it is that of the
+      number before, as rounding changes none, and ±1 has a bfloat16;
     - convolutions add in float32 and round each sum; alpha and full-precision weights are rounded, too;
     - learned thresholds and slopes compute in float32, and all vectors, the loss and the gradients of variables, their
       sums, the variables and the optimizer are float32.

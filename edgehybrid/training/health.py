@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid.data.source import images_at_once
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.recipe_training import Bop, Training
@@ -15,9 +16,6 @@ Health = dict[str, dict[str, float]]
 
 # A channel that has one sign for all but a thousandth of its values tells the next layer nothing.
 CONSTANT_SHARE = 0.999
-# Pixels of the images that the layers' inputs are kept of at a time. All 200 images of 224² pixels would take VGG-19
-# 11 GiB, more than a training step of 16 images.
-PIXELS_AT_ONCE = 2**20
 # Where a hint begins. They point at layers to look at; none of them is a proof.
 MOST_CONSTANT_PERCENT = 50.0
 MOST_DEAD_PERCENT = 50.0
@@ -64,7 +62,7 @@ class HealthMonitor:
 
     def _plus_one_shares(self, probe: Any, images: Any) -> Iterator[NDArray[np.float64]]:
         """Of each layer: the share of +1 in each input channel, over all images."""
-        at_once = max(1, PIXELS_AT_ONCE // (images.shape[1] * images.shape[2]))
+        at_once = images_at_once(images.shape[1])
         sums: dict[str, Any] = defaultdict(float)
         for begin in range(0, len(images), at_once):
             part = images[begin : begin + at_once]

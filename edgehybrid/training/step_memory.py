@@ -31,7 +31,7 @@ class Demand:
 
     Attributes:
         images: that are trained on: no batch has more.
-        array_bytes: of all images that are in memory as arrays.
+        array_bytes: of all images that are in memory as arrays, with TensorFlow's copy.
         copies: of the model, in all processes.
         copies_here: in this process.
         teacher: the network to distil from.
@@ -49,7 +49,7 @@ class Demand:
     def peak_bytes(self) -> int:
         """The greatest resident size of the process in a training step: the sum of
 
-        - the process itself; its arrays of images, and their copy in TensorFlow; the weights of a teacher;
+        - the process itself; its arrays of images; the weights of a teacher;
         - for each copy of the model: a few batches; the weights, with all that ``NUMBERS_A_WEIGHT`` says, the
           optimizer's numbers and, with ``gradient_accumulation``, sums of gradients;
         - for each image that a copy computes at once: the maps that wait for the backward pass, and their gradients.
@@ -64,7 +64,7 @@ class Demand:
             + -(-batch // self.training.gradient_accumulation) * self._bytes_an_image()
         )
         teacher_bytes = FLOAT32_BYTES * self.teacher.weights if self.teacher is not None else 0
-        return PROCESS_BYTES + 2 * self.array_bytes + teacher_bytes + self.copies_here * copy_bytes
+        return PROCESS_BYTES + self.array_bytes + teacher_bytes + self.copies_here * copy_bytes
 
     def check(self, available: int | None) -> None:
         """Refuses to train where ``peak_bytes`` are not available. Where that is not known, None, refuses nothing.
@@ -82,7 +82,7 @@ class Demand:
             received=f"about {self.peak_bytes / GIB:.1f} GiB for {self.network.name} with training.batch_size "
             f"{self.training.batch_size} and training.gradient_accumulation {self.training.gradient_accumulation}",
             allowed=f"{available / GIB:.1f} GiB, which this process can get",
-            next_step=f"Free memory, or train with {settings}."
+            next_step=f"Free memory, or start a training with {settings}."
             if settings
             else "Free memory, or train a smaller network: no batch of this one fits.",
         )
@@ -95,8 +95,8 @@ class Demand:
         return replace(self, training=self.training.model_copy(update=fields))
 
     def _fewest_parts(self, available: int) -> int:
-        """The least ``gradient_accumulation`` that fits, 0 where none does. A part has two images at least: the
-        BatchNorm of dense layers makes one image the same as any other.
+        """The least ``gradient_accumulation`` that fits, 0 where none does. A part of a whole batch has two images
+        at least: the BatchNorm of dense layers makes one image the same as any other.
         """
         batch = self.training.batch_size
         small = [n for n in range(1, isqrt(batch) + 1) if batch % n == 0]

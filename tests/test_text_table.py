@@ -1,0 +1,24 @@
+"""How a table is laid out and what its cells show."""
+
+import pytest
+
+from edgehybrid.text_table import text_table
+
+
+def test_the_first_column_of_a_table_is_flush_left_and_the_others_right() -> None:
+    assert text_table(["name", "bits"], [["a", "1"], ["longer", "16"]]).splitlines() == [
+        "name    bits",
+        "a          1",
+        "longer    16",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1234567, "1,234,567"), (1234.56789, "1,234.5679"), (None, "–"), ("1000", "1000")]
+)
+def test_a_table_shows_a_value(value: object, shown: str) -> None:
+    assert text_table(["", ""], [["", value]]).splitlines()[-1].strip() == shown
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    assert text_table(["a", "b"], []) == "a  b"
