@@ -10,7 +10,10 @@ from edgehybrid.recipe_yaml import Path_
 
 
 class Sgd(Section):
-    """Stochastic gradient descent with momentum; weight decay is added to the gradient, as in PyTorch."""
+    """Stochastic gradient descent with momentum; weight decay is added to the gradient, as in PyTorch.
+
+    Source: Sutskever et al. 2013, section 2, for Nesterov's form.
+    """
 
     kind: Literal["sgd"] = "sgd"
     learning_rate: Positive = 0.1
@@ -19,7 +22,10 @@ class Sgd(Section):
 
 
 class Adam(Section):
-    """Adam; weight decay is added to the gradient."""
+    """Adam; weight decay is added to the gradient.
+
+    Source: Kingma and Ba 2015 (arXiv:1412.6980), Algorithm 1.
+    """
 
     kind: Literal["adam"]
     learning_rate: Positive = 1e-3
@@ -51,7 +57,10 @@ class Constant(Section):
 
 
 class Step(Section):
-    """The learning rate times ``factor`` from the start of each listed epoch on (epochs count from 1)."""
+    """The learning rate times ``factor`` from the start of each listed epoch on (epochs count from 1).
+
+    Source: the first author's training code; He et al. 2016 (arXiv:1512.03385), section 4.2, has the form.
+    """
 
     kind: Literal["step"] = "step"
     epochs: Epochs = (81, 122, 160)
@@ -59,13 +68,19 @@ class Step(Section):
 
 
 class Cosine(Section):
-    """``lr · (1 + cos(π t / T)) / 2`` with t the step and T all steps of the training: ends at 0."""
+    """``lr · (1 + cos(π t / T)) / 2`` with t the step and T all steps of the training: ends at 0.
+
+    Source: Loshchilov and Hutter 2017 (arXiv:1608.03983), equation 5, without restarts.
+    """
 
     kind: Literal["cosine"]
 
 
 class Linear(Section):
-    """``lr · (1 - t / T)`` with t the step and T all steps of the training: ends at 0."""
+    """``lr · (1 - t / T)`` with t the step and T all steps of the training: ends at 0.
+
+    Source: Liu et al. 2021 (AdamBNN, arXiv:2106.11309) train binary networks with it.
+    """
 
     kind: Literal["linear"]
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from tiny_runs import random_model, tiny_recipe
 
+from edgehybrid.model.activations import LearnedThreshold
 from edgehybrid.model.compat import keras, tf
+from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe, load_recipe
 from edgehybrid.training.forward import ForwardPass
@@ -111,6 +114,27 @@ def test_maps_in_bfloat16_are_bfloat16() -> None:
     forward._apply = note  # type: ignore[method-assign]
     forward(images_for(tiny_recipe()))
     assert seen == {(tf.bfloat16, 4), (tf.float32, 2)}
+
+
+@pytest.mark.parametrize("with_threshold", [False, True])
+def test_signs_in_bfloat16_are_those_of_unrounded_numbers(with_threshold: bool) -> None:
+    channels, random = 32, np.random.default_rng(SEED)
+    image = keras.Input((8, 8, channels))
+    norm, threshold = keras.layers.BatchNormalization(), LearnedThreshold()
+    x = norm(image)
+    x = threshold(x) if with_threshold else x
+    signs = ScaledQuantConv2D(1, 1, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1), use_bias=False)
+    model = keras.Model(image, signs(x))
+    norm.gamma.assign(random.uniform(0.5, 2, channels))
+    norm.beta.assign(random.normal(size=channels))
+    if with_threshold:
+        threshold.threshold.assign(random.normal(size=channels))
+    # The sum of the signs of 32 channels, times an alpha of 1: bfloat16 has all these numbers.
+    signs.set_weights([np.ones((1, 1, channels, 1))])
+    # Images that bfloat16 has, so that only what comes after them is compared.
+    images = tf.cast(tf.cast(random.normal(size=(64, 8, 8, channels)), tf.bfloat16), tf.float32)
+    found, expected = (ForwardPass(model, precision)(images) for precision in ("bfloat16", "float32"))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found, expected, err_msg=MESSAGE)
 
 
 def test_gradients_of_a_full_precision_network_in_bfloat16_point_the_same_way() -> None:

@@ -1,4 +1,7 @@
-"""Runs that a recipe builds on: the teacher of a distillation, and the first of two stages."""
+"""Runs that a recipe builds on: the teacher of a distillation, and the first of two stages.
+
+Source of two stages, activations quantised first and weights then: Martinez et al. 2020 (arXiv:2003.11535).
+"""
 
 from pathlib import Path
 from typing import Any

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any, Literal
 
+from edgehybrid.model.activations import LearnedThreshold
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.fused import add_relu, scaled_signs, sign_convolution
 from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D, pointwise_convolution
@@ -14,10 +15,10 @@ class ForwardPass:
     The Keras model is the reference, and what is evaluated and converted. In float32 the pass differs from it in the
     order of rounding only. In bfloat16, maps (batch, height, width, channels) are kept and convolved in bfloat16:
 
-    - BatchNorm computes in float32 and rounds its result to 8 significant bits; a sign that reads it is that of the
-      number before, as rounding changes none, and ±1 has a bfloat16;
+    - BatchNorm computes in float32 and rounds its result to 8 significant bits, after a learned threshold is subtracted
+      where one reads it; a sign is that of the number before, as rounding changes none, and ±1 has a bfloat16;
     - convolutions add in float32 and round each sum; alpha and full-precision weights are rounded, too;
-    - learned thresholds and slopes compute in float32, and all vectors, the loss and the gradients of variables, their
+    - slopes compute in float32, and all vectors, the loss and the gradients of variables, their
       sums, the variables and the optimizer are float32.
     """
 
@@ -60,7 +61,8 @@ class ForwardPass:
         if type(layer) is keras.layers.Conv2D:
             return tf.nn.conv2d(x, tf.cast(layer.kernel, x.dtype), layer.strides, layer.padding.upper())
         if type(layer) is keras.layers.BatchNormalization and not layer.synchronized:
-            return _batch_norm(layer, x)
+            only_thresholds = set(self._readers[layer.name]) == {LearnedThreshold}
+            return _batch_norm(layer, tf.cast(x, tf.float32) if only_thresholds else x)
         if type(layer) is keras.layers.Add and self._readers[layer.name] == [keras.layers.ReLU]:
             return x  # its two terms, for the ReLU to add
         if type(layer) is keras.layers.ReLU and isinstance(x, list):

@@ -11,6 +11,9 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
 
     constant: lr. step: lr · factor^(listed epochs that have begun). linear: lr · (1 - step / T).
     cosine: lr · (1 + cos(π step / T)) / 2. During the warm-up of W steps times (step + 1) / W, at most 1.
+
+    Source of the warm-up: Goyal et al. 2017 (arXiv:1706.02677), section 2.2; of the schedules: their sections in
+    ``edgehybrid.recipe_training``.
     """
     warm_up_steps = training.warm_up_epochs * steps_per_epoch
     warm_up = min(1.0, (step + 1) / warm_up_steps) if warm_up_steps else 1.0

@@ -133,6 +133,9 @@ def _kept(
     of_input, of_output = elements[source], elements[node.name]
     if layer is not None and not layer.is_float:
         return _kept_by_quantised(layer, source, number_bytes, thresholds)
+    if node.op == "batch_norm" and thresholds:
+        # Most are read by a threshold, and then compute in float32.
+        return {source: FLOAT32_BYTES * of_input}
     if layer is not None or node.op == "batch_norm":
         return {source: number_bytes * of_input}
     if node.op == "relu":
