@@ -17,6 +17,7 @@ class TrainingProgress:
             console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("", total=None, speed=0.0)
+        self._given_hints: set[str] = set()
 
     def __enter__(self) -> "TrainingProgress":
         self._bar.start()
@@ -36,8 +37,12 @@ class TrainingProgress:
         self._bar.update(self._task, completed=step, speed=images_per_second)
 
     def on_epoch(self, line: dict[str, Any]) -> None:
-        """Prints the epoch's result."""
+        """Prints the epoch's result, and those of its hints that no epoch before it had."""
         self.say(
             f"epoch {line['epoch']}: loss {line['loss']:.4f}, top-1 {line['top1_percent']:.2f} % "
             f"(training {line['top1_train_percent']:.2f} %), {line['images_per_second']:.0f} images/s"
         )
+        for hint in line["hints"]:
+            if hint not in self._given_hints:
+                self.say(f"  hint: {hint}")
+        self._given_hints.update(line["hints"])

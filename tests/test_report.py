@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from report_samples import TWIN, make_row, make_run
 
 from edgehybrid.errors import EdgehybridError, MissingExtraError
 from edgehybrid.report import build_report
+from edgehybrid.report.health_plots import FIGURES
 
 
 @pytest.fixture
@@ -97,6 +99,17 @@ def test_a_row_without_a_point_is_noted(runs: Path, out: Path, changes: dict[str
     assert "#1 is not in the plots" in page
     assert why in page
     assert "measured here" not in page.replace("accuracy measured here", "")
+
+
+def test_the_health_of_a_run_is_drawn(runs: Path, out: Path) -> None:
+    row = make_run(runs)
+    figures = dict.fromkeys(FIGURES, 20.5)
+    line = {"epoch": 7, "health": {"conv2": figures}, "hints": ["Raise the learning rate."]}
+    (runs / row["run"] / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    build_report([row], runs, out)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("Epoch 7: conv2 20.5.") == len(FIGURES)
+    assert "Raise the learning rate." in page
 
 
 def test_the_reasons_of_a_verdict_are_shown(runs: Path, out: Path) -> None:
