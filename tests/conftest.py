@@ -17,20 +17,25 @@ settings.load_profile("edgehybrid")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--sample", type=int, default=None, help="run this many of the selected tests, drawn by --sample-seed"
+        "--sample", type=int, default=None, help="run this many of each file's selected tests, drawn by --sample-seed"
     )
     parser.addoption("--sample-seed", type=int, default=0)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """After the markers have selected: keeps a random sample."""
+    """After the markers have selected: keeps a random sample of each file."""
     count, seed = config.getoption("--sample"), config.getoption("--sample-seed")
-    if count is not None and count < len(items):
-        kept = set(random.Random(seed).sample(range(len(items)), count))
-        config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i not in kept])
-        items[:] = [item for i, item in enumerate(items) if i in kept]
-        print(f"\n--sample {count} --sample-seed {seed}")
+    if count is None:
+        return
+    by_file: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
+    dice = random.Random(seed)
+    kept = [item for of_file in by_file.values() for item in dice.sample(of_file, min(count, len(of_file)))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+    print(f"\n--sample {count} --sample-seed {seed}")
 
 
 @pytest.fixture(scope="session")
