@@ -27,8 +27,8 @@ class TrainingProgress:
         self._bar.stop()
 
     def say(self, text: str) -> None:
-        """One line above the bar."""
-        self._console.print(text, highlight=False, markup=False)
+        """One line above the bar, as long as it is."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def on_step(self, epoch: int, step: int, steps: int, images_per_second: float) -> None:
         """Moves the bar; a new epoch begins a new one."""
