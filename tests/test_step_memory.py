@@ -38,6 +38,8 @@ MEASURED = {
     "imagenet/xnor_vgg training.batch_size=8": 6.475,
     "imagenet/xnor_vgg training.batch_size=16": 7.861,
     "imagenet/xnor_vgg training.batch_size=32": 10.923,
+    "imagenet/xnor_vgg training.batch_size=64": 17.570,
+    "imagenet/float_vgg training.batch_size=32": 8.774,
 }
 
 
@@ -47,9 +49,9 @@ def demand(recipe: str, *overrides: str) -> Demand:
 
 
 @pytest.mark.parametrize("recipe", MEASURED)
-def test_the_model_is_near_what_was_measured(recipe: str) -> None:
-    # The order of operations and the C library's heap vary by some percent, and so does the model.
-    assert demand(*recipe.split()).peak_bytes / GIB == pytest.approx(MEASURED[recipe], rel=0.12)
+def test_what_was_measured_lies_between_the_bounds_of_the_model(recipe: str) -> None:
+    modelled = demand(*recipe.split())
+    assert 0.92 * modelled.peak_bytes / GIB <= MEASURED[recipe] <= modelled.needed_bytes / GIB
 
 
 @pytest.mark.parametrize("recipe", ["float_res", "xnor_res", "hybrid_res_a", "hybrid_res_c"])
@@ -175,12 +177,12 @@ def with_training(of: Demand, **fields: int) -> Demand:
 
 def test_trains_in_exactly_the_memory_that_is_needed() -> None:
     needed = demand("xnor_res")
-    needed.check(needed.peak_bytes)
+    needed.check(needed.needed_bytes)
 
 
 def test_refuses_one_byte_less() -> None:
     needed = demand("xnor_res")
-    refusal(needed, needed.peak_bytes - 1)
+    refusal(needed, needed.needed_bytes - 1)
 
 
 def test_where_nothing_is_known_nothing_is_refused() -> None:
@@ -189,9 +191,9 @@ def test_where_nothing_is_known_nothing_is_refused() -> None:
 
 def test_the_refusal_says_how_much_and_for_what() -> None:
     error = refusal(demand("xnor_res", "training.batch_size=512"), int(1.5 * GIB))
-    # Measured: 2.53 GiB.
+    # Measured: 2.53 GiB; at most 1.2 times what is modelled.
     assert re.fullmatch(
-        r"about 2\.[456] GiB for xnor_res with training\.batch_size 512 and training\.gradient_accumulation 1",
+        r"up to 3\.0 GiB for xnor_res with training\.batch_size 512 and training\.gradient_accumulation 1",
         error.received or "",
     )
     assert error.allowed == "1.5 GiB, which this process can get"
@@ -240,7 +242,7 @@ def test_the_command_refuses_before_it_makes_a_run_folder(tmp_path: Path) -> Non
     settings = ("network.width=4", "data.image_side=256", "training.batch_size=2048")
     refuse(
         ["train", "digits", *(word for setting in settings for word in ("--set", setting))], tmp_path, 1,
-        "Training would need more memory than there is.", "GiB for digits with training.batch_size 2048",
+        "Training could need more memory than there is.", "GiB for digits with training.batch_size 2048",
         "which this process can get", "--set training.gradient_accumulation=",
     )  # fmt: skip
 
