@@ -68,7 +68,7 @@ def torch_step(net: str, precision: str) -> Callable[[], None]:
         @staticmethod
         def forward(context: Any, x: Any) -> Any:
             context.save_for_backward(x)
-            return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+            return torch.where(x >= 0, x.new_tensor(1.0), x.new_tensor(-1.0))
 
         @staticmethod
         def backward(context: Any, upstream: Any) -> Any:
@@ -92,8 +92,8 @@ def torch_step(net: str, precision: str) -> Callable[[], None]:
             if not self.binary:
                 return nn.functional.conv2d(x, self.weight, stride=self.stride, padding=self.border)
             x = nn.functional.pad(Sign.apply(x), [self.border] * 4, value=float(self.pad_value))
-            y = nn.functional.conv2d(x, Sign.apply(self.weight), stride=self.stride)
-            return y * self.weight.abs().mean(dim=(1, 2, 3))[:, None, None]
+            alpha = self.weight.abs().mean(dim=(1, 2, 3), keepdim=True)
+            return nn.functional.conv2d(x, alpha * Sign.apply(self.weight), stride=self.stride)
 
     class Net(nn.Module):
         def __init__(self, network: Network) -> None:
