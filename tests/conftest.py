@@ -2,10 +2,12 @@
 
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from processes import kill_left_overs
 from tiny_runs import random_run, tiny_recipe
 
 from edgehybrid.training.artefact import Artefact, open_artefact
@@ -36,6 +38,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
     print(f"\n--sample {count} --sample-seed {seed}")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test() -> Iterator[None]:
+    yield
+    kill_left_overs()
 
 
 @pytest.fixture(scope="session")

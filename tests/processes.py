@@ -5,10 +5,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 COMMAND = Path(sys.executable).parent / "edgehybrid"
+# Far more than any command of a test takes, also on a busy machine: what hangs fails its test.
+TIMEOUT_S = 600.0
+
+_started: list[subprocess.Popen[str]] = []
 
 
 def clean_environment() -> dict[str, str]:
@@ -19,24 +24,53 @@ def clean_environment() -> dict[str, str]:
 def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(COMMAND), *arguments], cwd=cwd, env=clean_environment() | environment, capture_output=True, text=True,
-        check=False,
+        check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
 
 
-def start_workers(*commands: Sequence[str], cwd: Path | None = None) -> list[subprocess.Popen[str]]:
-    """One process for each command, as the workers of one cluster on loopback."""
+def start(command: Sequence[str], cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+    """A process that ends with its test at the latest."""
+    process = subprocess.Popen(
+        command, cwd=cwd, env=clean_environment() | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    _started.append(process)
+    return process
+
+
+def start_workers(*commands: Sequence[str], folders: Sequence[Path | None] = ()) -> list[subprocess.Popen[str]]:
+    """One process for each command, in its folder if given, as the workers of one cluster on loopback."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(commands))]
+    clusters = [
+        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(len(commands))
+    ]
     return [
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
-            env=clean_environment() | {
-                "TF_CONFIG": json.dumps(
-                    {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-                )
-            },
-        )
-        for index, command in enumerate(commands)
-    ]  # fmt: skip
+        start(command, folder, TF_CONFIG=json.dumps(cluster))
+        for command, folder, cluster in zip(commands, folders or [None] * len(commands), clusters, strict=True)
+    ]
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """stdout and stderr of a process, when it has ended."""
+    return process.communicate(timeout=TIMEOUT_S)
+
+
+def wait_until(happened: Callable[[], bool], *processes: subprocess.Popen[str], poll_s: float = 0.1) -> None:
+    """Returns when ``happened``; fails when one of the processes ends before."""
+    end = time.monotonic() + TIMEOUT_S
+    while not happened():
+        for process in processes:
+            assert process.poll() is None, finish(process)[1]
+        assert time.monotonic() < end, f"nothing happened for {TIMEOUT_S:.0f} s"
+        time.sleep(poll_s)
+
+
+def kill_left_overs() -> None:
+    """Ends the processes of a test that has not waited for them, because it failed."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        finish(process)
 
 
 def free_ports(count: int) -> list[int]:
@@ -67,7 +101,9 @@ def refuse(arguments: Sequence[str], cwd: Path, exit_status: int, *parts: str, *
 def modules_after(code: str, cwd: Path | None = None) -> set[str]:
     """The names of all modules that a new Python has loaded after ``code``."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
 

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from file_opens import FileOpens
 from image_trees import write_tree
-from processes import COMMAND, call, start_workers
+from processes import COMMAND, call, finish, start_workers, wait_until
 
 from edgehybrid.training.checkpoint import Record, read_record
 from edgehybrid.training.run_folder import RunFolder, open_run
@@ -47,21 +46,22 @@ def command(folder: Path, *arguments: str) -> dict[str, Any]:
 
 def start_two(folder: Path, *arguments: str) -> list[subprocess.Popen[str]]:
     train = [str(COMMAND), "train", *arguments, "--strategy", "workers", "--runs", "runs", "--json"]
-    return start_workers(train, train, cwd=folder)
+    return start_workers(train, train, folders=(folder, folder))
 
 
 def stop_in_last_epoch(workers: list[subprocess.Popen[str]], runs: Path) -> tuple[RunFolder, Record]:
     """Sends a signal to the second worker. Returns the run, and its checkpoint when both workers have ended."""
-    while not (found := list(runs.glob("*/metrics.jsonl"))) or len(open_run(found[0].parent).epochs()) < EPOCHS - 1:
-        for worker in workers:
-            assert worker.poll() is None, worker.communicate()[1]
-        time.sleep(0.1)
+
+    def found() -> list[RunFolder]:
+        return [open_run(path.parent) for path in runs.glob("*/metrics.jsonl")]
+
+    wait_until(lambda: any(len(run.epochs()) >= EPOCHS - 1 for run in found()), *workers)
     workers[1].send_signal(signal.SIGTERM)
     for worker in workers:
-        stderr = worker.communicate()[1]
+        stderr = finish(worker)[1]
         assert worker.returncode == 1, stderr
         assert f"Training was interrupted; its checkpoint is that of epoch {EPOCHS}, step" in stderr
-    run = open_run(found[0].parent)
+    (run,) = found()
     return run, read_record(run)
 
 
@@ -102,7 +102,7 @@ def test_two_workers_share_a_folder_of_images_and_go_on_inside_an_epoch(images: 
     with FileOpens((images / "train").iterdir()) as opens:
         trained = []
         for worker in start_two(tmp_path, "--resume", run.name):
-            stdout, stderr = worker.communicate()
+            stdout, stderr = finish(worker)
             assert worker.returncode == 0, stderr
             trained.append(json.loads(stdout))
         opened = opens.counts()

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
-from processes import COMMAND
 
 from edgehybrid.training.checkpoint import has_checkpoint, read_record
 from edgehybrid.training.run_folder import RunFolder, open_run
@@ -26,23 +26,17 @@ MAX_DELAY_S = 0.1  # to hit all that a step does: compute, write, log
 SEED = 20
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([str(COMMAND), "train", *arguments, "--runs", str(folder)], stderr=subprocess.PIPE)
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return processes.start([str(processes.COMMAND), "train", *arguments, "--runs", str(folder)])
 
 
-def wait_for_step(process: subprocess.Popen[bytes], folder: Path, count: int) -> RunFolder:
+def wait_for_step(process: subprocess.Popen[str], folder: Path, count: int) -> RunFolder:
     """The run, when it exists and has a checkpoint after ``count`` steps or more; each step writes one."""
-    while not (found := list(folder.glob("*/recipe.yaml"))):
-        wait_for(process)
-    run = open_run(found[0].parent)
-    while steps_done(run) < count:
-        wait_for(process)
+    processes.wait_until(lambda: any(folder.glob("*/recipe.yaml")), process, poll_s=0.005)
+    (path,) = folder.glob("*/recipe.yaml")
+    run = open_run(path.parent)
+    processes.wait_until(lambda: steps_done(run) >= count, process, poll_s=0.005)
     return run
-
-
-def wait_for(process: subprocess.Popen[bytes]) -> None:
-    assert process.poll() is None, process.communicate()[1].decode()
-    time.sleep(0.005)
 
 
 def steps_done(run: RunFolder) -> int:
@@ -52,9 +46,9 @@ def steps_done(run: RunFolder) -> int:
     return STEPS * record.epoch + record.step
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    _, stderr = process.communicate()
-    assert process.returncode == 0, stderr.decode()
+def finish(process: subprocess.Popen[str]) -> None:
+    _, stderr = processes.finish(process)
+    assert process.returncode == 0, stderr
 
 
 def arrays(run: RunFolder) -> dict[str, np.ndarray]:
@@ -90,7 +84,7 @@ def test_a_killed_and_resumed_training_ends_with_the_same_bits(
         run = wait_for_step(process, tmp_path, max(step, done + 1))
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        processes.finish(process)
         assert process.returncode == -signal.SIGKILL
         done = steps_done(run)
         process = start(tmp_path, "--resume", str(run.path))

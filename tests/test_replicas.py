@@ -1,18 +1,18 @@
 """Several copies of a model: on two devices of one process, and in two processes on loopback."""
 
-import signal
+import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from processes import COMMAND, start_workers
+from processes import COMMAND, finish, start_workers, wait_until
 
-from edgehybrid.errors import UsageError
-from edgehybrid.training.checkpoint import has_checkpoint, read_record
-from edgehybrid.training.replicas import Replicas
+from edgehybrid.errors import DataError, EdgehybridError, UsageError
+from edgehybrid.model.compat import tf
+from edgehybrid.training.checkpoint import read_record
+from edgehybrid.training.replicas import Replicas, lost_workers_explained
 from edgehybrid.training.run_folder import RunFolder, open_run
 
 SCRIPT = str(Path(__file__).parent / "replica_steps.py")
@@ -31,7 +31,7 @@ def steps_of(folder: Path, strategy: str, overrides: tuple[str, ...], workers: i
     """Losses and weights of each process."""
     outs = [folder / f"{strategy}{index}.npz" for index in range(workers)]
     for process in start_workers(*([sys.executable, SCRIPT, str(o), strategy, str(STEPS), *overrides] for o in outs)):
-        _, stderr = process.communicate()
+        _, stderr = finish(process)
         assert process.returncode == 0, stderr[-3000:]
     return [dict(np.load(out)) for out in outs]
 
@@ -76,47 +76,149 @@ def only_run(folder: Path) -> RunFolder:
     return open_run(path.parent)
 
 
+# Three steps an epoch, each with a checkpoint.
+REPEATABLE = recipe(
+    "training.batch_size=480", "training.epochs=2", "training.deterministic=true", "training.checkpoint_minutes=0"
+)
+
+
+def arrays_of(run: RunFolder) -> dict[str, Any]:
+    with np.load(run.path / "checkpoint" / read_record(run).file) as archive:
+        return dict(archive)
+
+
+def train_to_the_end(command: list[str]) -> None:
+    for process in start_workers(command, command):
+        stderr = finish(process)[1]
+        assert process.returncode == 0, stderr
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train_to_the_end(train(folder, *REPEATABLE))
+    return only_run(folder)
+
+
 @slow
-def test_a_run_goes_on_after_the_loss_of_a_worker(tmp_path: Path) -> None:
-    command = train(tmp_path, *recipe("training.epochs=200", "training.checkpoint_minutes=0"))
-    chief, other = start_workers(command, command)
-    while not list(tmp_path.glob("*/checkpoint/latest.json")):
-        assert chief.poll() is None, chief.communicate()[1]
-        time.sleep(0.1)
-    other.send_signal(signal.SIGKILL)
-    other.communicate()
-    stderr = chief.communicate()[1]
-    assert chief.returncode == 1
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_run_ends_with_the_same_bits_after_the_loss_of_a_worker(
+    killed: int, uninterrupted: RunFolder, tmp_path: Path
+) -> None:
+    workers = start_workers(*[train(tmp_path, *REPEATABLE)] * 2)
+    wait_until(lambda: any(tmp_path.glob("*/checkpoint/latest.json")), *workers)
+    workers[killed].kill()
+    finish(workers[killed])
+    stderr = finish(workers[1 - killed])[1]
+    assert workers[1 - killed].returncode == 1, stderr
     assert "Another worker is gone" in stderr
     assert "--resume" in stderr
     assert "Traceback" not in stderr
     run = only_run(tmp_path)
-    before = read_record(run)
-    assert has_checkpoint(run)
-    again = train(tmp_path, "--resume", str(run.path))
-    resumed = start_workers(again, again)
-    while read_record(run) == before:
-        assert resumed[0].poll() is None, resumed[0].communicate()[1]
-        time.sleep(0.1)
-    after = read_record(run)
-    assert (after.epoch, after.step) > (before.epoch, before.step)
-    # A signal to one worker stops both, after one more checkpoint.
-    resumed[1].send_signal(signal.SIGTERM)
-    for process in resumed:
-        assert "was interrupted; its checkpoint is that of" in process.communicate()[1]
-        assert process.returncode == 1
+    assert read_record(run).epoch < 2
+    train_to_the_end(train(tmp_path, "--resume", str(run.path)))
+    expected, got = arrays_of(uninterrupted), arrays_of(run)
+    assert list(got) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        "network.width=0.5",
+        *(
+            pytest.param(setting, marks=slow)
+            for setting in (
+                "network.thresholds=learned", "training.optimizer.kind=sgd", "training.batch_size=63",
+                "training.epochs=2",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_workers_with_different_recipes_are_refused(different: str, tmp_path: Path) -> None:
+    workers = start_workers(train(tmp_path, *recipe()), train(tmp_path, *recipe(different)))
+    all_refuse(workers, tmp_path, "The workers have different recipes.")
 
 
 @slow
-def test_workers_with_different_recipes_are_refused(tmp_path: Path) -> None:
-    processes = start_workers(
-        train(tmp_path, *recipe("training.epochs=1")), train(tmp_path, *recipe("training.epochs=2"))
-    )
-    for process in processes:
-        stderr = process.communicate()[1]
-        assert process.returncode == 2, stderr
-        assert "The workers have different recipes." in stderr
-    assert not list(tmp_path.glob("*/recipe.yaml"))
+def test_workers_that_cannot_share_a_batch_are_refused(tmp_path: Path) -> None:
+    workers = start_workers(*[train(tmp_path, *recipe("training.batch_size=63"))] * 2)
+    all_refuse(workers, tmp_path, "The workers cannot share a batch equally.")
+
+
+def all_refuse(workers: list[subprocess.Popen[str]], runs: Path, message: str) -> None:
+    for worker in workers:
+        stderr = finish(worker)[1]
+        assert worker.returncode == 2, stderr
+        assert stderr.count("Error: ") == 1
+        assert f"Error: {message}" in stderr
+        assert "Traceback" not in stderr
+    assert not any(runs.iterdir())
+
+
+@slow
+@pytest.mark.parametrize("without", [0, 1])
+def test_a_worker_without_its_images_ends_the_others(without: int, tmp_path: Path) -> None:
+    runs, folders = tmp_path / "runs", [tmp_path / "0", tmp_path / "1"]
+    for index, folder in enumerate(folders):
+        (folder / "images").mkdir(parents=True)
+        if index == without:
+            continue
+        for half in ("train", "test"):
+            np.save(folder / "images" / f"{half}-images.npy", np.zeros((4, 32, 32, 3), np.uint8))
+            np.save(folder / "images" / f"{half}-labels.npy", np.arange(4))
+    command = train(runs, "xnor_res", "--set", "network.width=0.25", "--set", "data.path=images")
+    workers = start_workers(command, command, folders=folders)
+    errors = [finish(worker)[1] for worker in workers]
+    for worker, stderr in zip(workers, errors, strict=True):
+        assert worker.returncode == 1, stderr
+        assert "Traceback" not in stderr
+    assert "Error: The folder has no train images.\n  received: images\n" in errors[without]
+    assert "Error: Another worker is gone" in errors[1 - without]
+    assert not runs.exists()
+
+
+# TensorFlow's messages about lost workers: from inside the training step, and from making a variable.
+IN_STEP = """\
+Graph execution error:
+
+Detected at node CollectiveReduceV2 defined at (most recent call last):
+  File "/usr/bin/edgehybrid", line 8, in <module>
+
+  File "/usr/lib/python3/dist-packages/click/core.py", line 1161, in __call__
+
+Collective ops is aborted by: Connection reset by peer
+Additional GRPC error information from remote target /job:worker/replica:0/task:0:
+The error could be from a previous operation. Restart your program to reset.
+\t [[{{node CollectiveReduceV2}}]] [Op:__inference__distributed_step_29096]"""
+IN_VARIABLE = "{{function_node __wrapped__CollectiveBcastRecv}} Collective ops is aborted by: Connection reset by peer"
+WITHOUT_COLLECTIVE = IN_STEP.replace("Collective ops is aborted by: ", "")
+
+
+def one_of_two() -> Replicas:
+    replicas = Replicas("one")
+    replicas.workers = 2
+    return replicas
+
+
+@pytest.mark.parametrize("message", [IN_STEP, IN_VARIABLE, WITHOUT_COLLECTIVE, "Connection reset by peer"])
+def test_a_lost_worker_is_told_without_the_stack(message: str) -> None:
+    with pytest.raises(EdgehybridError, match="Another worker is gone") as caught, lost_workers_explained(one_of_two()):
+        raise tf.errors.UnavailableError(None, None, message)
+    assert caught.value.received == "worker 0 of 2: Connection reset by peer"
+
+
+def test_a_workers_own_error_stays() -> None:
+    own = DataError("The folder has no train images.")
+    with pytest.raises(DataError) as caught, lost_workers_explained(one_of_two()):
+        raise own
+    assert caught.value is own
+
+
+def test_without_other_workers_none_is_gone() -> None:
+    with pytest.raises(tf.errors.UnavailableError), lost_workers_explained(Replicas("one")):
+        raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
 
 
 @pytest.mark.parametrize(

@@ -67,18 +67,20 @@ def train(
 
     Raises:
         RecipeError, DataError, RunError: an impossible network, no data, no teacher; then no folder is made.
+        UsageError: the workers have different recipes, or cannot share a batch; then no folder is made.
         EdgehybridError: too little memory, and no folder is made; or the loss is not a number, or a worker is gone.
     """
     replicas = Replicas(strategy)
-    session = _Session(recipe, runs, replicas)
-    name = ""
-    if replicas.is_chief:
-        run = create_run(runs, recipe)
-        write_environment(run, versions())
-        name = run.name
-    # All workers must see the chief's folder: they read its checkpoints when they resume.
-    run = open_run(runs / replicas.from_chief(name))
-    return run, session.run_epochs(run, on_step, on_epoch)
+    with lost_workers_explained(replicas):
+        session = _Session(recipe, runs, replicas)
+        name = ""
+        if replicas.is_chief:
+            run = create_run(runs, recipe)
+            write_environment(run, versions())
+            name = run.name
+        # All workers must see the chief's folder: they read its checkpoints when they resume.
+        run = open_run(runs / replicas.from_chief(name))
+        return run, session.run_epochs(run, on_step, on_epoch)
 
 
 def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one") -> Epoch:
@@ -96,8 +98,9 @@ def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: Strateg
             next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
         )  # fmt: skip
     replicas = Replicas(strategy)
-    session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
-    return session.run_epochs(run, on_step, on_epoch)
+    with lost_workers_explained(replicas):
+        session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
+        return session.run_epochs(run, on_step, on_epoch)
 
 
 def accuracy(model: Any, batches: Any) -> float:
@@ -113,6 +116,8 @@ class _Session:
     """What one process trains with: images, model, optimizer."""
 
     def __init__(self, recipe: Recipe, runs: Path, replicas: Replicas, from_start: bool = True) -> None:
+        # First of all: what fails on one worker alone leaves the others waiting for it.
+        replicas.check_same("recipes", recipe.sha256)
         check_trainable(recipe)
         self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
         check_shard(self.training.batch_size, replicas.shards[0])
@@ -132,7 +137,6 @@ class _Session:
         )
         # Reading the variables of several copies takes all workers; the chief evaluates a model of its own.
         self.model = self.trainer.model if replicas.count == 1 else build_model(network_of(recipe))
-        replicas.check_same("recipes", recipe.sha256)
 
     def _check_memory(self, teacher: RunFolder | None) -> None:
         """Refuses what would not fit. Not with a GPU: the maps are then in its memory, not in the machine's."""
@@ -147,7 +151,6 @@ class _Session:
     def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch) -> Epoch:
         """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""
         with ExitStack() as stack:
-            stack.enter_context(lost_workers_explained(self.replicas))
             if self.replicas.is_chief:
                 stack.enter_context(owned(run))
                 remove_left_overs(run)

@@ -88,9 +88,18 @@ def lost_workers_explained(replicas: Replicas) -> Iterator[None]:
             raise
         raise EdgehybridError(
             "Another worker is gone; training several copies needs all of them.",
-            received=f"worker {replicas.worker} of {replicas.workers}: {' '.join(error.message.split())[:300]}",
-            next_step="Start all workers again with 'edgehybrid train --resume RUN --strategy workers'.",
+            received=f"worker {replicas.worker} of {replicas.workers}: {_reason(error.message)}",
+            next_step="Mend what the other worker reports. Then start all workers again: with "
+            "'edgehybrid train --resume RUN --strategy workers' if there is a run folder.",
         ) from error
+
+
+def _reason(message: str) -> str:
+    """The line of TensorFlow's message that says what happened, among lines of our stack and its graph's nodes."""
+    if aborted := re.search(r"Collective ops is aborted by: *(.+)", message):
+        return aborted[1]
+    stack = (" ", "\t", "Graph execution error:", "Detected at node ")
+    return next((line for line in message.splitlines() if line and not line.startswith(stack)), message)
 
 
 def _place_in_cluster() -> tuple[int, int]:
