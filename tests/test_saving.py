@@ -1,15 +1,15 @@
 """What a training has saved when it fails: a loss that is not a number, a full disk. And when it saves."""
 
 import math
-import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from disks import files_of_at_most
 from few_images import STEPS, few_images, no_epoch, no_step, recipe_of
 
 from edgehybrid.errors import EdgehybridError, RunError
@@ -19,6 +19,7 @@ from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Network
 from edgehybrid.training import loop, step
 from edgehybrid.training.checkpoint import Progress, has_checkpoint, read_record
+from edgehybrid.training.loop import OnStep
 from edgehybrid.training.run_folder import RunFolder, find_run
 
 PLAIN = ("training.epochs=3", "training.optimizer.kind=sgd", "training.schedule.kind=constant")
@@ -176,18 +177,15 @@ def deterministic() -> Iterator[str]:
 
 
 @contextmanager
-def disk_fills_at(epoch: int, step: int) -> Iterator[Any]:
+def disk_fills_at(epoch: int, step: int) -> Iterator[OnStep]:
     """Gives what to call after each step; after this one no file of the process grows any more."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
 
-    def on_step(at_epoch: int, at_step: int, steps: int, images_per_second: float) -> None:
-        if (at_epoch, at_step) == (epoch, step):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        def on_step(at_epoch: int, at_step: int, steps: int, images_per_second: float) -> None:
+            if (at_epoch, at_step) == (epoch, step):
+                stack.enter_context(files_of_at_most(0))
 
-    try:
         yield on_step
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def arrays(run: RunFolder) -> dict[str, np.ndarray]:

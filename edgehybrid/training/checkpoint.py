@@ -101,7 +101,7 @@ def save_checkpoint(
     # A reader that has just read the old latest.json still finds the file that it names.
     kept = {record.file, before.file if before else record.file}
     try:
-        make_folder(folder)
+        make_folder(folder, exist_ok=True)
         write_atomically(folder / record.file, content)
         _point_at(record, folder)
         for path in folder.glob("epoch-*.npz"):

@@ -116,7 +116,9 @@ def _whole_or_removed(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        shutil.rmtree(path, ignore_errors=True)
+        # What was there before is not ours to remove.
+        if not isinstance(error, FileExistsError):
+            shutil.rmtree(path, ignore_errors=True)
         raise RunError(
             f"The run folder cannot be made: {error}.", received=path,
             next_step="Make room, or name another folder with --runs.",
@@ -160,12 +162,12 @@ def find_run(runs: Path, name_or_path: str | None) -> RunFolder:
     return open_run(max(found, key=lambda p: p.name.rsplit("-", 2)[1:]))
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, exist_ok: bool = False) -> None:
     """Makes a folder, and those above it that are missing. They are still there after a power loss."""
-    if not path.is_dir():
-        make_folder(path.parent)
-        path.mkdir(exist_ok=True)
-        _sync_folder(path.parent)
+    if not path.parent.is_dir():
+        make_folder(path.parent, exist_ok=True)
+    path.mkdir(exist_ok=exist_ok)
+    _sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
