@@ -206,6 +206,26 @@ def test_refuses_a_damaged_latest_json(saved: RunFolder, content: bytes) -> None
         read_record(saved)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("epoch", 2), ("step", 1), ("loss_sum", 0.25), ("seconds", 1.0), ("proven", True)]
+)
+def test_refuses_a_changed_field(saved: RunFolder, field: str, value: float) -> None:
+    latest = saved.path / "checkpoint" / "latest.json"
+    latest.write_text(json.dumps(json.loads(latest.read_text()) | {field: value}))
+    with pytest.raises(RunError, match=r"checkpoint is damaged: .*latest\.json: the SHA-256 of its fields"):
+        read_record(saved)
+
+
+def test_refuses_a_changed_field_of_the_checkpoint_before(saved: RunFolder) -> None:
+    save(saved, tiny(2), 2)
+    latest = saved.path / "checkpoint" / "latest.json"
+    fields = json.loads(latest.read_text())
+    fields["before"]["epoch"] = 0
+    latest.write_text(json.dumps(fields))
+    with pytest.raises(RunError, match="the SHA-256 of its fields"):
+        read_record(saved)
+
+
 def test_refuses_the_checkpoint_of_another_recipe(saved: RunFolder) -> None:
     other = load_recipe("digits", ["training.seed=3"])
     (saved.path / "recipe.yaml").write_text(other.to_yaml())
@@ -239,7 +259,8 @@ def record_again(run: RunFolder, content: bytes) -> None:
     """Replaces the newest file, and its hash in latest.json."""
     path, latest = newest(run), run.path / "checkpoint" / "latest.json"
     path.write_bytes(content)
-    record = json.loads(latest.read_text()) | {"sha256": hashlib.sha256(content).hexdigest()}
+    changes = {"sha256": hashlib.sha256(content).hexdigest(), "record_sha256": None}
+    record = json.loads(latest.read_text()) | changes
     latest.write_text(json.dumps(record))
 
 
@@ -316,7 +337,7 @@ def test_a_checkpoint_after_one_was_taken_back_has_the_same_one_before_it(thrice
 def test_a_record_of_an_earlier_version_is_read_and_followed(saved: RunFolder) -> None:
     latest = saved.path / "checkpoint" / "latest.json"
     fields = json.loads(latest.read_text())
-    del fields["proven"], fields["before"]
+    del fields["proven"], fields["before"], fields["record_sha256"]
     latest.write_text(json.dumps(fields))
     save(saved, tiny(2), 2)
     assert kept_after(saved, 2) == 1

@@ -55,6 +55,7 @@ class Record(Progress):
         recipe_sha256: of the recipe that was trained.
         proven: whether a loss computed with these weights is known to be finite.
         before: the checkpoint before this one, which is proven; None if there is none.
+        record_sha256: of all other fields, as they are in the file; None in records of earlier versions, and in memory.
     """
 
     file: str
@@ -62,6 +63,7 @@ class Record(Progress):
     recipe_sha256: str
     proven: bool = False
     before: "Record | None" = None
+    record_sha256: str | None = None
 
 
 def values_of(model: Any, optimizer: Any) -> Values:
@@ -144,7 +146,8 @@ def read_record(run: RunFolder) -> Record:
     """
     path = run.path / "checkpoint" / "latest.json"
     try:
-        record = TypeAdapter(Record).validate_json(path.read_bytes())
+        content = path.read_bytes()
+        record = TypeAdapter(Record).validate_json(content)
     except FileNotFoundError as error:
         raise RunError(
             "The run has no checkpoint yet.", received=run.path,
@@ -152,6 +155,9 @@ def read_record(run: RunFolder) -> Record:
         ) from error  # fmt: skip
     except (OSError, ValidationError) as error:
         raise _damaged(path, str(error)) from error
+    # Of the fields as they were written: a later version may know more of them.
+    if record.record_sha256 not in (None, _sha256_of_fields(json.loads(content))):
+        raise _damaged(path, "the SHA-256 of its fields is not the recorded one")
     if record.recipe_sha256 != run.recipe_sha256:
         raise RunError(
             "The run folder holds the checkpoint of another recipe.",
@@ -159,7 +165,7 @@ def read_record(run: RunFolder) -> Record:
             allowed="the recipe that was trained, unchanged",
             next_step="Restore recipe.yaml, or train the changed recipe in a new run.",
         )
-    return record
+    return replace(record, record_sha256=None)
 
 
 def warnings_of(run: RunFolder, record: Record) -> list[str]:
@@ -237,7 +243,14 @@ def _unpack(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
 
 
 def _point_at(record: Record, folder: Path) -> None:
-    write_atomically(folder / "latest.json", json.dumps(asdict(record), indent=2).encode())
+    fields = asdict(record)
+    fields["record_sha256"] = _sha256_of_fields(fields)
+    write_atomically(folder / "latest.json", json.dumps(fields, indent=2).encode())
+
+
+def _sha256_of_fields(fields: dict[str, Any]) -> str:
+    others = {name: value for name, value in fields.items() if name != "record_sha256"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _unwritable(run: RunFolder, path: Path, error: OSError) -> RunError:
