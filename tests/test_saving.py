@@ -1,5 +1,6 @@
 """What a training has saved when it fails: a loss that is not a number, a full disk. And when it saves."""
 
+import json
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,7 @@ from edgehybrid.networks import Network
 from edgehybrid.training import loop, step
 from edgehybrid.training.checkpoint import Progress, has_checkpoint, read_record
 from edgehybrid.training.loop import OnStep
-from edgehybrid.training.run_folder import RunFolder, find_run
+from edgehybrid.training.run_folder import RunFolder, create_run, find_run
 
 PLAIN = ("training.epochs=3", "training.optimizer.kind=sgd", "training.schedule.kind=constant")
 SAVE_EACH_STEP = "training.checkpoint_minutes=0"
@@ -136,7 +137,13 @@ def test_a_gradient_that_is_not_a_number_stops_the_training_before_it_reaches_th
     assert read_record(run).epoch == 1
 
 
-# When.
+# What and when.
+
+
+def test_a_run_that_was_killed_before_its_environment_was_written_gets_one(tmp_path: Path) -> None:
+    run = create_run(tmp_path, recipe_of(*PLAIN, "training.epochs=1"))
+    loop.resume(run, no_step, no_epoch)
+    assert "tensorflow" in json.loads((run.path / "env.json").read_text())
 
 
 def test_saves_when_the_last_checkpoint_is_so_many_minutes_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
