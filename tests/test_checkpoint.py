@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from disks import calls_of_a_new_folder, calls_of_a_write, files_of_at_most, record_calls
 
 from edgehybrid.errors import RunError
 from edgehybrid.model.compat import keras, tf
@@ -25,6 +26,7 @@ from edgehybrid.training.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
     set_values,
+    take_back,
     values_of,
     warnings_of,
 )
@@ -135,8 +137,23 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_says_how_to_go_on(
     assert not [path for path in saved.path.rglob("*") if path.name.endswith(".tmp")]
 
 
+def test_a_checkpoint_reaches_the_disk_before_latest_json_names_it(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, folder = tiny(1), run.path / "checkpoint"
+    calls = record_calls(monkeypatch)
+    record = save(run, trained, 1)
+    assert calls == [
+        *calls_of_a_new_folder(folder), *calls_of_a_write(folder / record.file),
+        *calls_of_a_write(folder / "latest.json"),
+    ]  # fmt: skip
+
+
 def test_removes_what_a_killed_writer_left(saved: RunFolder) -> None:
-    left = [saved.path / "checkpoint" / ".epoch-0002-step-0000000.npz.123.tmp", saved.path / ".metrics.jsonl.123.tmp"]
+    left = [
+        saved.path / "checkpoint" / ".epoch-0002-step-0000000.npz.123.tmp", saved.path / ".metrics.jsonl.123.tmp",
+        saved.path / ".recipe.yaml.123.tmp", saved.path / ".env.json.123.tmp",
+    ]  # fmt: skip
     for path in left:
         path.write_bytes(b"half")
     remove_left_overs(saved)
@@ -189,6 +206,26 @@ def test_refuses_a_damaged_latest_json(saved: RunFolder, content: bytes) -> None
         read_record(saved)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("epoch", 2), ("step", 1), ("loss_sum", 0.25), ("seconds", 1.0), ("proven", True)]
+)
+def test_refuses_a_changed_field(saved: RunFolder, field: str, value: float) -> None:
+    latest = saved.path / "checkpoint" / "latest.json"
+    latest.write_text(json.dumps(json.loads(latest.read_text()) | {field: value}))
+    with pytest.raises(RunError, match=r"checkpoint is damaged: .*latest\.json: the SHA-256 of its fields"):
+        read_record(saved)
+
+
+def test_refuses_a_changed_field_of_the_checkpoint_before(saved: RunFolder) -> None:
+    save(saved, tiny(2), 2)
+    latest = saved.path / "checkpoint" / "latest.json"
+    fields = json.loads(latest.read_text())
+    fields["before"]["epoch"] = 0
+    latest.write_text(json.dumps(fields))
+    with pytest.raises(RunError, match="the SHA-256 of its fields"):
+        read_record(saved)
+
+
 def test_refuses_the_checkpoint_of_another_recipe(saved: RunFolder) -> None:
     other = load_recipe("digits", ["training.seed=3"])
     (saved.path / "recipe.yaml").write_text(other.to_yaml())
@@ -222,7 +259,8 @@ def record_again(run: RunFolder, content: bytes) -> None:
     """Replaces the newest file, and its hash in latest.json."""
     path, latest = newest(run), run.path / "checkpoint" / "latest.json"
     path.write_bytes(content)
-    record = json.loads(latest.read_text()) | {"sha256": hashlib.sha256(content).hexdigest()}
+    changes = {"sha256": hashlib.sha256(content).hexdigest(), "record_sha256": None}
+    record = json.loads(latest.read_text()) | changes
     latest.write_text(json.dumps(record))
 
 
@@ -248,6 +286,67 @@ def test_refuses_another_network_and_leaves_it_as_it_was(saved: RunFolder) -> No
         restore_checkpoint(saved, model, optimizer)
     for got, wanted in zip(values(model, optimizer), before, strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+# Weights that turn out to be no good.
+
+
+def kept_after(run: RunFolder, epoch: int) -> int | None:
+    """The epoch of the checkpoint that is kept when the first step after this epoch fails; None for no checkpoint."""
+    kept = take_back(run, Progress(epoch=epoch))
+    assert has_checkpoint(run) == (kept is not None)
+    if kept is None:
+        return None
+    assert read_record(run) == kept
+    assert restore_checkpoint(run, *tiny(3)) == kept
+    return kept.epoch
+
+
+@pytest.fixture
+def thrice(run: RunFolder) -> RunFolder:
+    trained = tiny(1)
+    for epoch in (1, 2, 3):
+        save(run, trained, epoch)
+    return run
+
+
+def test_a_checkpoint_whose_first_step_fails_is_taken_back(thrice: RunFolder) -> None:
+    assert kept_after(thrice, 3) == 2
+
+
+def test_a_checkpoint_whose_later_step_fails_is_kept(thrice: RunFolder) -> None:
+    assert take_back(thrice, Progress(epoch=3, step=1)) == read_record(thrice)
+    assert read_record(thrice).epoch == 3
+
+
+def test_a_proven_checkpoint_is_never_taken_back(thrice: RunFolder) -> None:
+    assert [kept_after(thrice, epoch) for epoch in (3, 2, 2)] == [2, 2, 2]
+
+
+def test_the_only_checkpoint_is_taken_back_too(saved: RunFolder) -> None:
+    assert kept_after(saved, 1) is None
+    assert take_back(saved, Progress(epoch=0)) is None
+
+
+def test_a_checkpoint_after_one_was_taken_back_has_the_same_one_before_it(thrice: RunFolder) -> None:
+    take_back(thrice, Progress(epoch=3))
+    save(thrice, tiny(2), 3)
+    assert kept_after(thrice, 3) == 2
+
+
+def test_a_record_of_an_earlier_version_is_read_and_followed(saved: RunFolder) -> None:
+    latest = saved.path / "checkpoint" / "latest.json"
+    fields = json.loads(latest.read_text())
+    del fields["proven"], fields["before"], fields["record_sha256"]
+    latest.write_text(json.dumps(fields))
+    save(saved, tiny(2), 2)
+    assert kept_after(saved, 2) == 1
+
+
+def test_a_full_disk_that_keeps_bad_weights_says_so(thrice: RunFolder) -> None:
+    with files_of_at_most(0), pytest.raises(RunError, match="cannot be written"):
+        take_back(thrice, Progress(epoch=3))
+    assert kept_after(thrice, 3) == 2
 
 
 # A training that is not finished.

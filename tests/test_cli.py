@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from disks import files_of_at_most
 from processes import call, modules_after_command, refuse
 from report_samples import HYBRID, make_row
 from tiny_runs import unfinish
@@ -157,6 +158,12 @@ def test_refuses_a_teacher_of_another_data_set(tmp_path: Path) -> None:
         ["train", "digits", "--set", setting], tmp_path, 1, "The teacher was trained on other images",
         "data.dataset: cifar100", "data.dataset: digits",
     )  # fmt: skip
+
+
+def test_a_full_disk_at_the_start_leaves_no_run_folder(tmp_path: Path) -> None:
+    # TensorFlow's start needs a few bytes; a recipe has more.
+    with files_of_at_most(500):
+        refuse(["train", "digits", "--runs", "."], tmp_path, 1, "The run folder cannot be made", "Make room")
 
 
 def test_refuses_a_batch_that_is_not_so_many_equal_parts(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """metrics.jsonl and TensorBoard's events."""
 
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disks import files_of_at_most
 
 from edgehybrid.errors import RunError
 from edgehybrid.model.compat import tf
@@ -100,17 +98,6 @@ def test_says_that_the_disk_refuses_and_keeps_the_old_lines(run: RunFolder, monk
         monkeypatch.undo()
     assert f"--resume {run.path}" in (caught.value.next_step or "")
     assert run.epochs() == [line_of(1)]
-
-
-@contextmanager
-def files_of_at_most(size_bytes: int) -> Iterator[None]:
-    """Files of this process cannot grow beyond that, as on a full disk; for TensorFlow too."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_says_that_there_is_no_room_for_events_at_all(run: RunFolder) -> None:

@@ -10,44 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from few_images import TEST_IMAGES, TRAIN_IMAGES, few_images, no_epoch, no_step, recipe_of
 
-from edgehybrid.data.arrays import Split, load_split
-from edgehybrid.data.source import Source
 from edgehybrid.errors import DataError, EdgehybridError, RecipeError, RunError
 from edgehybrid.networks import network_of
-from edgehybrid.recipe import Data, Recipe, load_recipe
+from edgehybrid.recipe import load_recipe
 from edgehybrid.training import loop
 from edgehybrid.training.checkpoint import read_record
 from edgehybrid.training.lock import owned
 from edgehybrid.training.run_folder import RunFolder, create_run, find_run, open_run
 from edgehybrid.training.step import StepResult, Trainer, Wish
 
-TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
-SMALL = ("network.width=0.25", "data.image_side=8", f"training.batch_size={BATCH}")
-
-
-def recipe_of(*overrides: str) -> Recipe:
-    return load_recipe("digits", [*SMALL, *overrides])
-
-
-def few_images(data: Data) -> Source:
-    def load(name: Any) -> Split:
-        count = TRAIN_IMAGES if name == "train" else TEST_IMAGES
-        return Split(*(array[:count] for array in load_split(data, name)))
-
-    return Source(data, load)
-
 
 class Stopped(Exception):  # noqa: N818 - stands for a user's interruption, not for an error
     """Raised after an epoch, as if the process had been stopped there."""
-
-
-def no_step(epoch: int, step: int, steps: int, images_per_second: float) -> None:
-    pass
-
-
-def no_epoch(line: dict[str, Any]) -> None:
-    pass
 
 
 class Trained(NamedTuple):
@@ -153,16 +129,6 @@ def test_refuses_to_resume_a_finished_run(trained: Trained) -> None:
     with pytest.raises(RunError, match="The run is finished") as caught:
         loop.resume(trained.whole, no_step, no_epoch)
     assert "2 of 2 epochs" in (caught.value.received or "")
-
-
-def test_a_loss_that_is_not_a_number_names_epoch_and_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "open_source", few_images)
-    recipe = recipe_of(
-        "training.optimizer.kind=sgd", "training.optimizer.learning_rate=1e30", "training.schedule.kind=constant"
-    )
-    with pytest.raises(EdgehybridError, match=r"not a number any more: epoch 1, step [23] of 3, first in") as caught:
-        loop.train(recipe, tmp_path, no_step, no_epoch)
-    assert "learning_rate" in (caught.value.next_step or "")
 
 
 def test_without_data_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

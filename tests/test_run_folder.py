@@ -2,16 +2,22 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from disks import calls_of_a_new_folder, calls_of_a_write, files_of_at_most, record_calls
 
 from edgehybrid.errors import RunError
 from edgehybrid.recipe import load_recipe
+from edgehybrid.training import run_folder
 from edgehybrid.training.run_folder import (
     RunFolder,
+    complete_environment,
     create_run,
     find_run,
+    make_folder,
     open_run,
     write_atomically,
     write_environment,
@@ -49,12 +55,58 @@ def test_refuses_a_runs_folder_that_is_a_file(tmp_path: Path) -> None:
         create_run(tmp_path / "runs", load_recipe("digits"))
 
 
+@pytest.mark.parametrize("size_bytes", [0, 100])
+def test_a_full_disk_leaves_no_folder(tmp_path: Path, size_bytes: int) -> None:
+    with files_of_at_most(size_bytes), pytest.raises(RunError, match=r"cannot be made: .*File too large") as caught:
+        create_run(tmp_path, load_recipe("digits"))
+    assert "Make room" in (caught.value.next_step or "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_after_the_recipe_leaves_no_folder(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    with files_of_at_most(0), pytest.raises(RunError, match="cannot be made"):
+        write_environment(run, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_run_of_the_same_name_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2025, 3, 2, tzinfo=UTC)
+    monkeypatch.setattr(run_folder, "datetime", SimpleNamespace(now=lambda zone: now))
+    monkeypatch.setattr(run_folder, "secrets", SimpleNamespace(token_hex=lambda size: "0" * 2 * size))
+    run = create_run(tmp_path, load_recipe("digits"))
+    with pytest.raises(RunError, match=r"cannot be made: .*File exists"):
+        create_run(tmp_path, load_recipe("digits", ["training.seed=5"]))
+    assert open_run(run.path) == run
+
+
 def test_environment_names_versions_and_recipe(tmp_path: Path) -> None:
     run = create_run(tmp_path, load_recipe("digits"))
     write_environment(run, {"tensorflow": "2.21.0"})
     facts = json.loads((run.path / "env.json").read_text())
     assert facts["tensorflow"] == "2.21.0"
     assert facts["recipe_sha256"] == run.recipe_sha256
+
+
+def test_an_environment_that_was_never_written_is_completed(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    complete_environment(run, {"tensorflow": "2.21.0"})
+    assert json.loads((run.path / "env.json").read_text())["tensorflow"] == "2.21.0"
+
+
+def test_an_environment_is_that_of_the_start(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    write_environment(run, {"tensorflow": "2.21.0"})
+    complete_environment(run, {"tensorflow": "2.22.0"})
+    assert json.loads((run.path / "env.json").read_text())["tensorflow"] == "2.21.0"
+
+
+def test_a_disk_that_is_too_full_for_the_environment_of_a_run_keeps_the_run(tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    with files_of_at_most(0), pytest.raises(RunError, match="environment cannot be written") as caught:
+        complete_environment(run, {})
+    assert f"--resume {run.path}" in (caught.value.next_step or "")
+    assert [path.name for path in run.path.iterdir()] == ["recipe.yaml"]
 
 
 def test_the_newest_run_is_the_latest_by_the_time_in_its_name(tmp_path: Path) -> None:
@@ -162,3 +214,29 @@ def test_a_failed_atomic_write_keeps_the_old_content_and_leaves_nothing(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+# A power loss: what has not reached the disk is gone, names of files and folders too.
+
+
+def test_a_file_reaches_the_disk_before_its_name_and_then_the_name_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = record_calls(monkeypatch)
+    write_atomically(tmp_path / "file", b"content")
+    assert calls == calls_of_a_write(tmp_path / "file")
+
+
+def test_new_folders_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record_calls(monkeypatch)
+    make_folder(tmp_path / "a" / "b")
+    assert calls == [*calls_of_a_new_folder(tmp_path / "a"), *calls_of_a_new_folder(tmp_path / "a" / "b")]
+
+
+def test_a_new_run_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record_calls(monkeypatch)
+    run = create_run(tmp_path / "runs", load_recipe("digits"))
+    assert calls == [
+        *calls_of_a_new_folder(tmp_path / "runs"), *calls_of_a_new_folder(run.path),
+        *calls_of_a_write(run.path / "recipe.yaml"),
+    ]  # fmt: skip

@@ -337,6 +337,27 @@ def test_a_loss_that_is_not_a_number_changes_neither_weights_nor_optimizer(kind:
         np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("clip", ["null", "1.0"])
+@pytest.mark.parametrize("decay", [np.inf, 1e25])
+def test_a_gradient_whose_squares_are_no_numbers_changes_neither_weights_nor_optimizer(
+    kind: str, clip: str, decay: float
+) -> None:
+    # Decay adds decay·w to the gradient. Weights near 0.1 make 1e24 of 1e25, and the square of that is no float32:
+    # clipping would divide by it, and Adam would keep it.
+    trainer = Trainer(
+        recipe_of(f"training.optimizer.kind={kind}", f"training.gradient_clip_norm={clip}", "training.weight_decay=0.5")
+    )
+    before = trainer.values()
+    result = step_on(trainer, batch_of(12), decay=decay)
+    assert np.isfinite(result.loss_sum)
+    assert not result.finite
+    # All but the learning rate, which the step sets.
+    for got, expected in zip(trainer.values(), before, strict=True):
+        if expected.shape:
+            np.testing.assert_array_equal(got, expected)
+
+
 # Models to begin with.
 
 

@@ -45,7 +45,8 @@ def random_model(recipe: Recipe, seed: int = 0) -> Any:
 def unfinish(run: Path, epoch: int, step: int) -> None:
     """Makes the checkpoint of a run one of so many finished epochs and steps."""
     latest = run / "checkpoint" / "latest.json"
-    latest.write_text(json.dumps(json.loads(latest.read_text()) | {"epoch": epoch, "step": step}))
+    changes = {"epoch": epoch, "step": step, "record_sha256": None}
+    latest.write_text(json.dumps(json.loads(latest.read_text()) | changes))
 
 
 def random_run(runs: Path, recipe: Recipe, seed: int = 0) -> RunFolder:

@@ -1,11 +1,15 @@
-"""The state of a training to and from its run folder. Atomic: latest.json is replaced last."""
+"""The state of a training to and from its run folder. Atomic: latest.json is replaced last.
+
+Weights are saved before any loss is computed with them. So the checkpoint before the newest one is kept too: its
+weights are proven, and ``take_back`` returns to them if those of the newest one turn out to be no good.
+"""
 
 import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,8 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from edgehybrid.errors import RunError
-from edgehybrid.training.run_folder import RunFolder, write_atomically
+from edgehybrid.training.run_folder import RunFolder, make_folder, write_atomically
 
-# A reader that has just read latest.json still finds the file that it names.
-FILES_KEPT = 2
 EXTRA = "extra."
 Values = list[NDArray[Any]]
 _STRICT = ConfigDict(strict=True, extra="forbid")
@@ -51,11 +53,17 @@ class Record(Progress):
         file: the newest checkpoint's file name.
         sha256: of that file.
         recipe_sha256: of the recipe that was trained.
+        proven: whether a loss computed with these weights is known to be finite.
+        before: the checkpoint before this one, which is proven; None if there is none.
+        record_sha256: of all other fields, as they are in the file; None in records of earlier versions, and in memory.
     """
 
     file: str
     sha256: str
     recipe_sha256: str
+    proven: bool = False
+    before: "Record | None" = None
+    record_sha256: str | None = None
 
 
 def values_of(model: Any, optimizer: Any) -> Values:
@@ -73,34 +81,61 @@ def set_values(model: Any, values: Values) -> None:
 def save_checkpoint(
     run: RunFolder, values: Values, progress: Progress, extra: Mapping[str, NDArray[Any]] | None = None
 ) -> Record:
-    """Writes all variables, then points latest.json at them, then removes older files.
+    """Writes all variables, then points latest.json at them, then removes all files but these and the ones before.
+
+    Who saves has trained on from the checkpoint before, so that one is proven now.
 
     Args:
         values: what ``values_of`` read.
         extra: more arrays to keep, by name.
 
     Raises:
-        RunError: the disk is full or refuses; the checkpoint before is untouched.
+        RunError: the disk is full or refuses; the checkpoint before is untouched. Or that one is damaged.
     """
     folder = run.path / "checkpoint"
+    before = replace(read_record(run), proven=True, before=None) if has_checkpoint(run) else None
     arrays = {f"{index:04d}": value for index, value in enumerate(values)}
     content = _pack(arrays | {f"{EXTRA}{name}": value for name, value in (extra or {}).items()})
     record = Record(
         file=f"epoch-{progress.epoch:04d}-step-{progress.step:07d}.npz", sha256=hashlib.sha256(content).hexdigest(),
-        recipe_sha256=run.recipe_sha256, **asdict(progress),
+        recipe_sha256=run.recipe_sha256, before=before, **asdict(progress),
     )  # fmt: skip
+    # A reader that has just read the old latest.json still finds the file that it names.
+    kept = {record.file, before.file if before else record.file}
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder, exist_ok=True)
         write_atomically(folder / record.file, content)
-        write_atomically(folder / "latest.json", json.dumps(asdict(record), indent=2).encode())
-        for old in sorted(folder.glob("epoch-*.npz"), key=lambda path: path.stat().st_mtime_ns)[:-FILES_KEPT]:
-            old.unlink()
+        _point_at(record, folder)
+        for path in folder.glob("epoch-*.npz"):
+            if path.name not in kept:
+                path.unlink()
     except OSError as error:
-        raise RunError(
-            f"The checkpoint cannot be written: {error}.", received=folder / record.file,
-            next_step=f"The checkpoint before it is whole. Make room, then 'edgehybrid train --resume {run.path}'.",
-        ) from error  # fmt: skip
+        raise _unwritable(run, folder / record.file, error) from error
     return record
+
+
+def take_back(run: RunFolder, progress: Progress) -> Record | None:
+    """The checkpoint to keep when the first step after ``progress`` gave no finite loss; None if there is none.
+
+    If the newest checkpoint is that of ``progress`` and is not proven, its weights are no good: latest.json points at
+    the one before again, or is removed if there is none. Only the run's owner may call it.
+
+    Raises:
+        RunError: as ``read_record``, or the disk is full or refuses.
+    """
+    if not has_checkpoint(run):
+        return None
+    record, folder = read_record(run), run.path / "checkpoint"
+    if record.proven or (record.epoch, record.step) != (progress.epoch, progress.step):
+        return record
+    try:
+        if record.before is None:
+            (folder / "latest.json").unlink()
+        else:
+            _point_at(record.before, folder)
+    except OSError as error:
+        raise _unwritable(run, folder / "latest.json", error) from error
+    return record.before
 
 
 def read_record(run: RunFolder) -> Record:
@@ -111,7 +146,8 @@ def read_record(run: RunFolder) -> Record:
     """
     path = run.path / "checkpoint" / "latest.json"
     try:
-        record = TypeAdapter(Record).validate_json(path.read_bytes())
+        content = path.read_bytes()
+        record = TypeAdapter(Record).validate_json(content)
     except FileNotFoundError as error:
         raise RunError(
             "The run has no checkpoint yet.", received=run.path,
@@ -119,6 +155,9 @@ def read_record(run: RunFolder) -> Record:
         ) from error  # fmt: skip
     except (OSError, ValidationError) as error:
         raise _damaged(path, str(error)) from error
+    # Of the fields as they were written: a later version may know more of them.
+    if record.record_sha256 not in (None, _sha256_of_fields(json.loads(content))):
+        raise _damaged(path, "the SHA-256 of its fields is not the recorded one")
     if record.recipe_sha256 != run.recipe_sha256:
         raise RunError(
             "The run folder holds the checkpoint of another recipe.",
@@ -126,7 +165,7 @@ def read_record(run: RunFolder) -> Record:
             allowed="the recipe that was trained, unchanged",
             next_step="Restore recipe.yaml, or train the changed recipe in a new run.",
         )
-    return record
+    return replace(record, record_sha256=None)
 
 
 def warnings_of(run: RunFolder, record: Record) -> list[str]:
@@ -143,7 +182,7 @@ def warnings_of(run: RunFolder, record: Record) -> list[str]:
 
 def remove_left_overs(run: RunFolder) -> None:
     """Removes the temporary files of a training that was killed while it wrote. Only the run's owner may call it."""
-    for pattern in ("checkpoint/.*.tmp", ".metrics.jsonl.*.tmp"):
+    for pattern in ("checkpoint/.*.tmp", ".metrics.jsonl.*.tmp", ".recipe.yaml.*.tmp", ".env.json.*.tmp"):
         for path in run.path.glob(pattern):
             path.unlink(missing_ok=True)
 
@@ -201,6 +240,24 @@ def _unpack(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(path, str(error)) from error
+
+
+def _point_at(record: Record, folder: Path) -> None:
+    fields = asdict(record)
+    fields["record_sha256"] = _sha256_of_fields(fields)
+    write_atomically(folder / "latest.json", json.dumps(fields, indent=2).encode())
+
+
+def _sha256_of_fields(fields: dict[str, Any]) -> str:
+    others = {name: value for name, value in fields.items() if name != "record_sha256"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
+def _unwritable(run: RunFolder, path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"The checkpoint cannot be written: {error}.", received=path,
+        next_step=f"The checkpoint before it is whole. Make room, then 'edgehybrid train --resume {run.path}'.",
+    )  # fmt: skip
 
 
 def _damaged(path: Path, why: str) -> RunError:

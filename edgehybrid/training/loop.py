@@ -1,5 +1,6 @@
 """Recipe → run folder: the training loop, top to bottom."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ from edgehybrid.training.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
     set_values,
+    take_back,
 )
 from edgehybrid.training.earlier_run import find_first_stage, find_teacher
 from edgehybrid.training.event_log import EventLog
@@ -34,9 +36,9 @@ from edgehybrid.training.health import HealthMonitor, first_layer_not_finite, hi
 from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.lock import owned
 from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
-from edgehybrid.training.run_folder import RunFolder, create_run, open_run, write_environment
+from edgehybrid.training.run_folder import RunFolder, complete_environment, create_run, open_run, write_environment
 from edgehybrid.training.schedules import learning_rate, weight_decay
-from edgehybrid.training.step import Trainer, Wish
+from edgehybrid.training.step import StepResult, Trainer, Wish
 from edgehybrid.training.step_memory import Demand
 
 # As many images as the figures of edgehybrid.training.health are taken from.
@@ -154,6 +156,7 @@ class _Session:
             if self.replicas.is_chief:
                 stack.enter_context(owned(run))
                 remove_left_overs(run)
+                complete_environment(run, versions())
             progress, memory = Progress(epoch=0), Arrays()
             if has_checkpoint(run):
                 progress = restore_checkpoint(run, self.trainer.model, self.trainer.optimizer, memory)
@@ -197,7 +200,7 @@ class _Session:
             wish = Wish.STOP if interruption.requested else Wish.SAVE if writer and writer.is_due() else Wish.NOTHING
             result, wish = self.trainer.step(batches, rate, decay, wish)
             if not result.finite:
-                raise self._not_finite(epoch, step, steps, batches[0][0])
+                raise self._not_finite(run, progress, result, steps, batches[0][0])
             progress = Progress(
                 epoch=epoch - 1, step=step + 1, loss_sum=progress.loss_sum + result.loss_sum,
                 correct=progress.correct + result.correct, images=progress.images + result.images,
@@ -216,14 +219,24 @@ class _Session:
                 )
         return progress
 
-    def _not_finite(self, epoch: int, step: int, steps: int, images: Any) -> EdgehybridError:
-        where = f"epoch {epoch}, step {step + 1} of {steps}"
+    def _not_finite(
+        self, run: RunFolder, progress: Progress, result: StepResult, steps: int, images: Any
+    ) -> EdgehybridError:
+        """What the user reads when the first step after ``progress`` failed. The chief takes back bad weights first."""
+        kept = "no checkpoint"
+        if self.replicas.is_chief and (record := take_back(run, progress)):
+            # A record of step 0 is that of a whole epoch.
+            epoch, step = (record.epoch + 1, record.step) if record.step else (record.epoch, steps)
+            kept = f"the checkpoint of epoch {epoch}, step {step} of {steps}"
+        kept = self.replicas.from_chief(kept)
+        where = f"epoch {progress.epoch + 1}, step {progress.step + 1} of {steps}"
         if self.replicas.count == 1 and (layer := first_layer_not_finite(self.trainer.model, images)):
             where += f", first in layer {layer}"
+        what = "A gradient" if math.isfinite(result.loss_sum) else "The loss"
         return EdgehybridError(
-            f"The loss is not a number any more: {where}.",
-            next_step="Lower training.optimizer.learning_rate, or set training.gradient_clip_norm. The run keeps its "
-            "last checkpoint.",
+            f"{what} is not a number any more: {where}.",
+            next_step="Lower training.optimizer.learning_rate, or set training.gradient_clip_norm. "
+            f"The run keeps {kept}.",
         )
 
 

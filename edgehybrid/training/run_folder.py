@@ -13,7 +13,10 @@ import json
 import os
 import platform
 import secrets
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,31 +61,68 @@ class RunFolder:
 
 
 def create_run(runs: Path, recipe: Recipe) -> RunFolder:
-    """Makes a new run folder with the resolved recipe and the environment.
+    """Makes a new run folder with the resolved recipe.
 
     Raises:
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written; then none is left.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = runs / f"{recipe.name.replace('/', '-')}-{stamp}-{secrets.token_hex(3)}"
-    try:
-        path.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(
-            f"The run folder cannot be made: {error}.", next_step="Name another folder with --runs."
-        ) from error
-    write_atomically(path / "recipe.yaml", recipe.to_yaml().encode())
+    with _whole_or_removed(path):
+        make_folder(path)
+        write_atomically(path / "recipe.yaml", recipe.to_yaml().encode())
     return open_run(path)
 
 
 def write_environment(run: RunFolder, tool_versions: dict[str, str]) -> None:
-    """Writes env.json: what was installed, on what, started how."""
+    """Writes env.json of a new run: what was installed, on what, started how.
+
+    Raises:
+        RunError: it cannot be written; then the new run folder is removed.
+    """
+    with _whole_or_removed(run.path):
+        _write_environment(run, tool_versions)
+
+
+def complete_environment(run: RunFolder, tool_versions: dict[str, str]) -> None:
+    """Writes env.json if the training was killed before it could; then of this process.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    if (run.path / "env.json").exists():
+        return
+    try:
+        _write_environment(run, tool_versions)
+    except OSError as error:
+        raise RunError(
+            f"The environment cannot be written: {error}.", received=run.path / "env.json",
+            next_step=f"Make room, then 'edgehybrid train --resume {run.path}'.",
+        ) from error  # fmt: skip
+
+
+def _write_environment(run: RunFolder, tool_versions: dict[str, str]) -> None:
     facts = {
         "edgehybrid": __version__, **tool_versions, "python": platform.python_version(),
         "platform": platform.platform(), "cores": os.cpu_count(), "command": sys.argv,
         "recipe_sha256": run.recipe_sha256,
     }  # fmt: skip
     write_atomically(run.path / "env.json", json.dumps(facts, indent=2).encode())
+
+
+@contextmanager
+def _whole_or_removed(path: Path) -> Iterator[None]:
+    """For making a run folder: removes it where the disk refuses, so that none is left half-made."""
+    try:
+        yield
+    except OSError as error:
+        # What was there before is not ours to remove.
+        if not isinstance(error, FileExistsError):
+            shutil.rmtree(path, ignore_errors=True)
+        raise RunError(
+            f"The run folder cannot be made: {error}.", received=path,
+            next_step="Make room, or name another folder with --runs.",
+        ) from error  # fmt: skip
 
 
 def open_run(path: Path) -> RunFolder:
@@ -122,6 +162,14 @@ def find_run(runs: Path, name_or_path: str | None) -> RunFolder:
     return open_run(max(found, key=lambda p: p.name.rsplit("-", 2)[1:]))
 
 
+def make_folder(path: Path, exist_ok: bool = False) -> None:
+    """Makes a folder, and those above it that are missing. They are still there after a power loss."""
+    if not path.parent.is_dir():
+        make_folder(path.parent, exist_ok=True)
+    path.mkdir(exist_ok=exist_ok)
+    _sync_folder(path.parent)
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that a reader finds the old content or the new one, never a part; also after a power loss."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -131,10 +179,15 @@ def write_atomically(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    """Names of files and folders reach the disk with the folder that holds them."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

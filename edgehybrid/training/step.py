@@ -30,8 +30,8 @@ class Wish(IntEnum):
 class StepResult(NamedTuple):
     """Sums over the images of one batch.
 
-    ``finite`` is false if the loss was not a number. With one copy of the model, weights and optimizer are then as
-    before; BatchNorm's averages have seen the batch.
+    ``finite`` is false if the loss, or the norm of all gradients together, was not a finite float32. With one copy of
+    the model, weights and optimizer are then as before; BatchNorm's averages have seen the batch.
     """
 
     loss_sum: float
@@ -135,13 +135,16 @@ class Trainer:
         count, wishes = self._sum_over_replicas([tf.shape(labels)[0], tf.identity(wish)])
         sums = self._gradients_in_parts(images, labels, tf.cast(count, tf.float32))
         *gradients, loss_sum, correct = self._sum_over_replicas(sums)
-        finite = tf.math.is_finite(loss_sum)
+        prepared = [self._prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
+        # Squares overflow where Adam's do: moments that are infinite would never move their weights again.
+        norm = tf.linalg.global_norm(prepared)
+        finite = tf.math.is_finite(loss_sum) & tf.math.is_finite(norm)
         if self.strategy.num_replicas_in_sync == 1:
             # A loss that is not a number leaves the weights as they are, so that the layer to blame can be found.
-            tf.cond(finite, lambda: self._update(gradients, decay), lambda: None)
+            tf.cond(finite, lambda: self._update(prepared, norm), lambda: None)
         else:
             # TensorFlow allows no branch round an update of several replicas.
-            self._update(gradients, decay)
+            self._update(prepared, norm)
         return loss_sum, correct, count, wishes, finite
 
     def _sum_over_replicas(self, values: list[Any]) -> list[Any]:
@@ -174,11 +177,10 @@ class Trainer:
         correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int32))
         return [*tape.gradient(loss, self.variables), loss_sum, correct]
 
-    def _update(self, gradients: list[Any], decay: Any) -> None:
-        prepared = [self._prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
+    def _update(self, gradients: list[Any], norm: Any) -> None:
         if self.training.gradient_clip_norm is not None:
-            prepared, _ = tf.clip_by_global_norm(prepared, self.training.gradient_clip_norm)
-        self.optimizer.apply(prepared)
+            gradients, _ = tf.clip_by_global_norm(gradients, self.training.gradient_clip_norm, use_norm=norm)
+        self.optimizer.apply(gradients)
         if self.training.latent_weights.centre or self.training.latent_weights.clip:
             tf.distribute.get_replica_context().merge_call(self._tidy_all)
 
