@@ -96,6 +96,18 @@ def test_tensorflow_knows_the_shape_of_images_before_it_sees_one(kind: tuple[Par
     assert labels.shape.as_list() == [None]
 
 
+def test_tensorflow_neither_divides_nor_tunes_batches(kind: tuple[Part, Data, Augmentation]) -> None:
+    part, data, augmentation = kind
+    datasets = [training_batches(part, ALL, data, augmentation, BATCH, 2, 1).dataset]
+    if not isinstance(part, Split):
+        datasets.append(encoded_batches(part, ALL, data, BATCH).dataset)
+    for dataset in datasets:
+        options = dataset.options()
+        assert options.experimental_distribute.auto_shard_policy == tf.data.experimental.AutoShardPolicy.OFF
+        # Tuning keeps the end of an iterator waiting for up to a minute.
+        assert options.autotune.enabled is False
+
+
 def test_image_and_label_stay_together_and_are_normalised() -> None:
     for images, labels in batches(augmentation=PLAIN):
         # Another form of the same formula: a few roundings of 2^-24, on numbers up to (1 - 0.305) / 0.33 < 4.

@@ -3,6 +3,7 @@
 Every training batch is a function of (seed, epoch, step); a worker's part of it is a slice.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from edgehybrid.recipe_training import Augmentation, RandomResizedCrop
 Part = Split | ImageFiles | Records
 # One thread prepares small images some ten times faster than a processor trains on them.
 ARRAY_THREADS, BATCHES_AHEAD = 1, 2
+FILE_THREADS = os.cpu_count() or 1
 # Where tf.data works: a constant on a GPU would be copied back for every batch.
 HOST = "CPU:0"
 
@@ -127,10 +129,10 @@ def training_batches(
             lambda at, rows: finish(read(at), rows, tf.gather(labels, at)), num_parallel_calls=ARRAY_THREADS
         )
     else:
-        single = planned.unbatch().map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        single = planned.unbatch().map(prepare, num_parallel_calls=FILE_THREADS, deterministic=True)
         dataset = single.batch(batch_size // shard.workers).map(finish, num_parallel_calls=ARRAY_THREADS)
     places = [order[begin:end] for begin, end in spans]
-    return Batches(_unsharded(dataset.prefetch(BATCHES_AHEAD)), places, part, data.channels)
+    return Batches(_as_it_is(dataset.prefetch(BATCHES_AHEAD)), places, part, data.channels)
 
 
 def encoded_batches(part: ImageFiles | Records, chosen: Indices, data: Data, batch_size: int) -> Batches:
@@ -142,9 +144,9 @@ def encoded_batches(part: ImageFiles | Records, chosen: Indices, data: Data, bat
         return evaluation_crop(read(place), data.image_side), labels[place]
 
     dataset = tf.data.Dataset.from_tensor_slices(chosen)
-    dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(prepare, num_parallel_calls=FILE_THREADS, deterministic=True)
     places = [chosen[begin : begin + batch_size] for begin in range(0, len(chosen), batch_size)]
-    return Batches(dataset.batch(batch_size).prefetch(BATCHES_AHEAD), places, part, data.channels)
+    return Batches(_as_it_is(dataset.batch(batch_size).prefetch(BATCHES_AHEAD)), places, part, data.channels)
 
 
 def _reader(part: Part, channels: int) -> Callable[[Any], Any]:
@@ -195,8 +197,13 @@ def _normalise(images: Any, mean: Any, std: Any) -> Any:
     return tf.cast(images, tf.float32) * (1 / (255 * std)) - mean / std
 
 
-def _unsharded(dataset: Any) -> Any:
-    """Keeps a distribution strategy from dividing batches that are a worker's part already."""
+def _as_it_is(dataset: Any) -> Any:
+    """Keeps TensorFlow from changing what works already.
+
+    A distribution strategy would divide batches that are a worker's part. And tuning has a thread that sleeps longer
+    and longer, up to a minute: an iterator that ends may have to wait until it wakes (TensorFlow 2.21).
+    """
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.autotune.enabled = False
     return dataset.with_options(options)
