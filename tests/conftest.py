@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from processes import kill_left_overs
+from small_steps import small_model
 from tiny_runs import random_run, tiny_recipe
 
+from edgehybrid.model.compat import keras
+from edgehybrid.training import step
 from edgehybrid.training.artefact import Artefact, open_artefact
 from edgehybrid.training.run_folder import RunFolder
 
@@ -44,6 +47,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _no_process_outlives_its_test() -> Iterator[None]:
     yield
     kill_left_overs()
+
+
+@pytest.fixture
+def small_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trainers train ``small_steps.small_model``, whatever the recipe's network is."""
+    monkeypatch.setattr(step, "build_model", small_model)
+    yield
+    keras.backend.clear_session()
 
 
 @pytest.fixture(scope="session")

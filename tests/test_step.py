@@ -1,104 +1,28 @@
 """The compiled step: laws on a network of two layers, where every number can be had another way."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from small_steps import (
+    BOP,
+    PLAIN,
+    batch_of,
+    gradients_of,
+    recipe_of,
+    small_model,
+    step_on,
+    weights_of,
+    with_all_kinds,
+    with_batch_norm,
+)
 
-from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D, xnor_net_gradient_scale
-from edgehybrid.model.quantizers import quantizer
-from edgehybrid.networks import Network
-from edgehybrid.recipe import Recipe, load_recipe
 from edgehybrid.training import step
 from edgehybrid.training.forward import ForwardPass
-from edgehybrid.training.step import StepResult, Trainer, Wish
+from edgehybrid.training.step import Trainer, Wish
 
-SIDE, CHANNELS, FILTERS, CLASSES = 5, 2, 4, 10
-SEED = 3
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Trainers made here train ``small_model``, whatever the recipe's network is."""
-    monkeypatch.setattr(step, "build_model", small_model)
-    yield
-    keras.backend.clear_session()
-
-
-def small_model(network: Network, synchronized: bool = False, bits: int = 1) -> Any:
-    """A 1-bit convolution without BatchNorm, then a dense layer: the loss of an image depends on that image only."""
-    image = keras.Input((SIDE, SIDE, CHANNELS))
-    x = ScaledQuantConv2D(
-        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(bits),
-        use_bias=False, name="binary",
-    )(image)  # fmt: skip
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(image, keras.layers.Dense(CLASSES, name="dense")(x))
-
-
-def with_batch_norm(network: Network, synchronized: bool = False) -> Any:
-    image = keras.Input((SIDE, SIDE, CHANNELS))
-    x = keras.layers.Conv2D(FILTERS, 3)(image)
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization(name="norm")(x))
-    return keras.Model(image, keras.layers.Dense(CLASSES)(x))
-
-
-def with_all_kinds(network: Network, synchronized: bool = False) -> Any:
-    """Every kind of layer that has variables. The names of the kernels' layers begin with "kernel"."""
-    image = keras.Input((SIDE, SIDE, CHANNELS))
-    x = keras.layers.Conv2D(FILTERS, 3, padding="same", use_bias=False, name="kernel_real")(image)
-    x = RPReLU(name="rprelu")(keras.layers.BatchNormalization(name="norm")(x))
-    x = PointwiseConv2D(FILTERS, 1, 2, padding="same", use_bias=False, name="kernel_pointwise")(x)
-    x = ScaledQuantConv2D(
-        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
-        use_bias=False, name="kernel_binary",
-    )(LearnedThreshold(name="threshold")(x))  # fmt: skip
-    x = RPReLU(name="flat_rprelu")(keras.layers.GlobalAveragePooling2D()(x))
-    x = keras.layers.Dense(CLASSES, use_bias=False, name="kernel_dense")(x)
-    return keras.Model(image, keras.layers.BatchNormalization(name="last_norm")(x))
-
-
-PLAIN = (
-    "training.optimizer.kind=sgd", "training.optimizer.momentum=0", "training.optimizer.nesterov=false",
-    "training.latent_weights.centre=false", "training.latent_weights.clip=false",
-    "training.latent_weights.gradient_scale=none",
-)  # fmt: skip
-BOP = ("training.optimizer.kind=bop", "training.optimizer.gamma=0.5", "training.optimizer.threshold=1e-3")
-
-
-def recipe_of(*overrides: str) -> Recipe:
-    return load_recipe("digits", ["training.batch_size=12", *overrides])
-
-
-def batch_of(images: int, seed: int = SEED) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    random = np.random.default_rng(seed)
-    return (
-        random.normal(size=(images, SIDE, SIDE, CHANNELS)).astype(np.float32),
-        random.integers(0, CLASSES, images),
-    )
-
-
-def step_on(trainer: Trainer, batch: tuple[Any, Any], rate: float = 0.1, decay: float | None = None) -> StepResult:
-    """One step; with the weight decay of the recipe, if none is given."""
-    parts = [(tf.constant(batch[0]), tf.constant(batch[1]))]
-    result, _ = trainer.step(parts, rate, trainer.training.weight_decay if decay is None else decay, Wish.NOTHING)
-    return result
-
-
-def weights_of(trainer: Trainer) -> list[NDArray[np.float32]]:
-    return [v.numpy() for v in trainer.variables]
-
-
-def gradients_of(trainer: Trainer, batch: tuple[Any, Any]) -> list[NDArray[np.float32]]:
-    """Of the mean cross entropy, by Keras' loss and a tape."""
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    with tf.GradientTape() as tape:
-        value = loss(batch[1], trainer.model(batch[0], training=True))
-    return [g.numpy() for g in tape.gradient(value, trainer.variables)]
+pytestmark = pytest.mark.usefixtures("small_network")
 
 
 # One step.
@@ -201,90 +125,6 @@ def test_the_norm_of_all_gradients_together_is_clipped() -> None:
     moved = sum(float(np.square(a - b).sum()) for a, b in zip(weights_of(trainer), before, strict=True)) ** 0.5
     # Weights near 1 are rounded to 2^-24, and their moves are near 1e-3.
     assert moved == pytest.approx(0.01, rel=1e-3)
-
-
-# Latent weights.
-
-
-def test_latent_weights_move_by_the_scaled_gradient() -> None:
-    plain, scaled = (
-        Trainer(recipe_of(*PLAIN, f"training.latent_weights.gradient_scale={scale}")) for scale in ("none", "xnor_net")
-    )
-    (latent,), batch = plain.latent.values(), batch_of(12)
-    before = latent.numpy()
-    moves = []
-    for trainer in (plain, scaled):
-        step_on(trainer, batch, rate=0.01)
-        moves.append(trainer.latent["binary"].numpy() - before)
-    # (1 - 1/2)·18 = 9. Moves near 1e-3 of weights near 0.1, rounded to 2^-27.
-    assert xnor_net_gradient_scale((3, 3, CHANNELS, FILTERS)) == 9
-    np.testing.assert_allclose(moves[1], 9 * moves[0], rtol=1e-3, atol=9 * 2**-26)
-
-
-def test_latent_weights_are_centred_after_a_step() -> None:
-    trainer = Trainer(recipe_of(*PLAIN, "training.latent_weights.centre=true"))
-    step_on(trainer, batch_of(12))
-    # Means of 2 weights below 1.
-    np.testing.assert_allclose(trainer.latent["binary"].numpy().mean(axis=2), 0, atol=2**-23)
-
-
-@pytest.mark.parametrize("centre", ["true", "false"])
-def test_latent_weights_are_clipped_after_a_step(centre: str) -> None:
-    trainer = Trainer(
-        recipe_of(*PLAIN, "training.latent_weights.clip=true", f"training.latent_weights.centre={centre}")
-    )
-    trainer.latent["binary"].assign(tf.random.stateless_normal((3, 3, CHANNELS, FILTERS), (1, 2)) * 3)
-    step_on(trainer, batch_of(12))
-    kernel = trainer.latent["binary"].numpy()
-    assert np.abs(kernel).max() == 1
-
-
-def test_only_latent_weights_are_clipped() -> None:
-    trainer = Trainer(recipe_of(*PLAIN, "training.latent_weights.clip=true"))
-    dense = trainer.model.get_layer("dense").kernel
-    dense.assign(tf.fill(dense.shape, 5.0))
-    step_on(trainer, batch_of(12), rate=0.001)
-    assert dense.numpy().min() > 4
-
-
-# Bop.
-
-
-def test_bop_starts_and_stays_at_plus_or_minus_one() -> None:
-    # The defaults of latent_weights would centre and clip.
-    trainer = Trainer(recipe_of(*BOP))
-    kernel = trainer.model.get_layer("binary").latent_kernel
-    start = kernel.numpy()
-    assert set(np.unique(start)) == {-1.0, 1.0}
-    for seed in range(4):
-        step_on(trainer, batch_of(12, seed))
-    assert set(np.unique(kernel.numpy())) == {-1.0, 1.0}
-    assert (kernel.numpy() != start).any()
-
-
-def test_bop_starts_with_the_signs_of_the_weights_that_others_start_with() -> None:
-    (flipped,), (latent,) = Trainer(recipe_of(*BOP)).flipped.values(), Trainer(recipe_of()).latent.values()
-    np.testing.assert_array_equal(flipped.numpy(), np.where(latent.numpy() >= 0, 1, -1))
-
-
-@pytest.mark.parametrize(
-    "setting", ["training.weight_decay=0.5", "training.latent_weights.gradient_scale=none"], ids=["decay", "scale"]
-)
-def test_bop_sees_the_bare_gradient(setting: str) -> None:
-    signs = []
-    for trainer in (Trainer(recipe_of(*BOP)), Trainer(recipe_of(*BOP, setting))):
-        # One step: later ones differ, for weight decay changes the dense layer.
-        step_on(trainer, batch_of(12))
-        signs.append(trainer.flipped["binary"].numpy())
-    np.testing.assert_array_equal(*signs)
-
-
-def test_bop_leaves_weights_of_2_bits_to_adam(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "build_model", lambda network, synchronized: small_model(network, bits=2))
-    trainer = Trainer(recipe_of(*BOP))
-    assert (list(trainer.flipped), list(trainer.latent)) == ([], ["binary"])
-    step_on(trainer, batch_of(12))
-    assert len(np.unique(trainer.latent["binary"].numpy())) > 2
 
 
 # Gradient accumulation.
