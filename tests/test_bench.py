@@ -78,6 +78,17 @@ def test_a_session_prints_one_json_object(tmp_path: Path) -> None:
     assert len(json.loads(done.stdout)["samples_ms"]) == 3
 
 
+def test_peak_memory_counts_a_process_and_not_the_one_that_started_it() -> None:
+    held = np.ones(2**30, np.uint8)
+    code = "from edgehybrid.device.board import peak_memory_bytes as peak; "
+    code += "print(peak()); x = b'x' * 2**28; print(peak())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before < held.nbytes / 2
+    # Some of the 256 MiB may be pages that it had already.
+    assert 0.9 * 2**28 < after - before < 1.1 * 2**28
+
+
 def test_a_session_refuses_what_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"nothing")

@@ -1,4 +1,4 @@
-"""What can be read about a Linux machine: processor, clock, governor, load."""
+"""What can be read about a Linux machine: processor, clock, governor, load; and what a process took of its memory."""
 
 import os
 import platform
@@ -20,6 +20,15 @@ def board_state() -> dict[str, Any]:
         "load_1min": round(os.getloadavg()[0], 2),
         "kernel": platform.release(),
     }
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident set of this process, bytes.
+
+    From /proc: ``ru_maxrss`` of getrusage(2) survives execve, so it also counts the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def _cpu_name() -> str:

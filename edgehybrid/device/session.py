@@ -5,7 +5,6 @@ Prints one JSON object: the samples in ms, the peak memory of the process, the r
 
 import argparse
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgehybrid.device.board import peak_memory_bytes
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import read_model
 from edgehybrid.runtime.interpreter import load_interpreter
@@ -33,8 +33,7 @@ def measure(path: Path, threads: int, warmup_runs: int, runs: int) -> dict[str, 
         samples.append((time.perf_counter_ns() - began) / 1e6)
     return {
         "samples_ms": samples,
-        # Linux counts in KiB.
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak_memory_bytes(),
         "runtime": interpreter.runtime,
         "isa": interpreter.isa,
     }
