@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import few_images
 import pytest
 from hypothesis import settings
 from processes import kill_left_overs
@@ -12,7 +13,7 @@ from small_steps import small_model
 from tiny_runs import random_run, tiny_recipe
 
 from edgehybrid.model.compat import keras
-from edgehybrid.training import step
+from edgehybrid.training import loop, step
 from edgehybrid.training.artefact import Artefact, open_artefact
 from edgehybrid.training.run_folder import RunFolder
 
@@ -53,6 +54,16 @@ def _no_process_outlives_its_test() -> Iterator[None]:
 def small_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Trainers train ``small_steps.small_model``, whatever the recipe's network is."""
     monkeypatch.setattr(step, "build_model", small_model)
+    yield
+    keras.backend.clear_session()
+
+
+@pytest.fixture
+def small_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The loop trains ``few_images.small_model`` on few images, whatever the recipe says."""
+    monkeypatch.setattr(loop, "open_source", few_images.few_images)
+    for module in (loop, step):
+        monkeypatch.setattr(module, "build_model", few_images.small_model)
     yield
     keras.backend.clear_session()
 

@@ -1,9 +1,13 @@
-"""96 digits to train on: 3 steps make an epoch."""
+"""96 digits to train on, and a model of three layers: 3 steps make an epoch."""
 
 from typing import Any
 
 from edgehybrid.data.arrays import Split, load_split
 from edgehybrid.data.source import Source
+from edgehybrid.model.compat import keras
+from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.model.quantizers import quantizer
+from edgehybrid.networks import Network
 from edgehybrid.recipe import Data, Recipe, load_recipe
 
 TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
@@ -24,6 +28,19 @@ def few_images(data: Data) -> Source:
         return Split(*(array[:count] for array in load_split(data, name)))
 
     return Source(data, load)
+
+
+def small_model(network: Network, synchronized: bool = False) -> Any:
+    """Stands for ``build_model``: its step is compiled in a second."""
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(4, 3, use_bias=False, name="float")(image)
+    x = keras.layers.BatchNormalization()(x)
+    x = ScaledQuantConv2D(
+        4, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
+        use_bias=False, name="binary",
+    )(x)  # fmt: skip
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
+    return keras.Model(image, keras.layers.Dense(10)(x))
 
 
 def no_step(epoch: int, step: int, steps: int, images_per_second: float) -> None:

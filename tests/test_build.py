@@ -1,6 +1,7 @@
 """Every shipped recipe as a Keras model: it trains one step, and its weights are those of the cost model."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,8 +127,9 @@ SWITCHES = (
 )  # fmt: skip
 
 
+@cache
 def switched(name: str) -> Built:
-    """A shipped recipe with every switch on, small."""
+    """A shipped recipe with every switch on, small. Made once: tests read its layers, whatever its weights are."""
     sizes = ["data.image_side=32", "network.width=0.125"] if "vgg" in name else ["data.image_side=16"]
     keras.utils.set_random_seed(SEED)
     network = network_of(load_recipe(name, [*sizes, *SWITCHES]))

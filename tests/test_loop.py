@@ -166,10 +166,9 @@ def test_accuracy_counts_over_several_batches() -> None:
     assert loop.accuracy(Identity(), batches) == 5 / 7
 
 
-def test_a_run_stopped_inside_an_epoch_goes_on_at_its_next_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Trained
-) -> None:
-    monkeypatch.setattr(loop, "open_source", few_images)
+@pytest.mark.usefixtures("small_training")
+def test_a_run_stopped_inside_an_epoch_goes_on_at_its_next_step(tmp_path: Path) -> None:
+    _, last = loop.train(recipe_of("training.epochs=2"), tmp_path / "whole", no_step, no_epoch)
     steps: list[tuple[int, int, int]] = []
 
     def on_step(epoch: int, step: int, of: int, images_per_second: float) -> None:
@@ -178,15 +177,15 @@ def test_a_run_stopped_inside_an_epoch_goes_on_at_its_next_step(
             signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(EdgehybridError, match="interrupted; its checkpoint is that of epoch 2, step 2 of 3") as caught:
-        loop.train(recipe_of("training.epochs=2"), tmp_path, on_step, no_epoch)
-    run = open_run(next(tmp_path.iterdir()))
+        loop.train(recipe_of("training.epochs=2"), tmp_path / "stopped", on_step, no_epoch)
+    run = open_run(next((tmp_path / "stopped").iterdir()))
     assert str(run.path) in (caught.value.next_step or "")
     # The signal comes after step 1 of epoch 2; one more step is made, whose end all workers agree on.
     assert (read_record(run).epoch, read_record(run).step) == (1, 2)
     loop.resume(run, on_step, no_epoch)
     assert steps == [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 1, 3), (2, 2, 3), (2, 3, 3)]
     # Threads may add float32 numbers in another order: 1e-5 is about 100 roundings.
-    assert run.epochs()[1]["loss"] == pytest.approx(trained.whole.epochs()[1]["loss"], rel=1e-5)
+    assert run.epochs()[1]["loss"] == pytest.approx(last["loss"], rel=1e-5)
 
 
 DECAY = (
@@ -196,10 +195,10 @@ DECAY = (
 )  # fmt: skip
 
 
+@pytest.mark.usefixtures("small_training")
 def test_weight_decay_is_that_of_its_epoch_also_after_an_interruption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "open_source", few_images)
     decays: list[float] = []
 
     class Watched(Trainer):
@@ -225,32 +224,29 @@ def test_weight_decay_is_that_of_its_epoch_also_after_an_interruption(
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
 
 
-def test_who_resumes_needs_the_first_stage_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Trained
-) -> None:
-    monkeypatch.setattr(loop, "open_source", few_images)
-    first = tmp_path / trained.whole.name
-    shutil.copytree(trained.whole.path, first)
+@pytest.mark.usefixtures("small_training")
+def test_who_resumes_needs_the_first_stage_no_more(tmp_path: Path) -> None:
+    first, _ = loop.train(recipe_of("training.epochs=1"), tmp_path, no_step, no_epoch)
 
     def stop(line: dict[str, Any]) -> None:
         raise Stopped
 
     with pytest.raises(Stopped):
         loop.train(recipe_of("training.epochs=2", f"training.start_from={first.name}"), tmp_path, no_step, stop)
-    shutil.rmtree(first)
+    shutil.rmtree(first.path)
     assert loop.resume(find_run(tmp_path, None), no_step, no_epoch)["epoch"] == 2
 
 
-def test_a_run_without_a_checkpoint_starts_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Trained
-) -> None:
-    monkeypatch.setattr(loop, "open_source", few_images)
-    run = create_run(tmp_path, recipe_of("training.epochs=2"))
-    assert loop.resume(run, no_step, no_epoch)["loss"] == pytest.approx(trained.whole.epochs()[1]["loss"], rel=1e-5)
+@pytest.mark.usefixtures("small_training")
+def test_a_run_without_a_checkpoint_starts_again(tmp_path: Path) -> None:
+    recipe = recipe_of("training.epochs=2")
+    _, last = loop.train(recipe, tmp_path / "whole", no_step, no_epoch)
+    run = create_run(tmp_path / "again", recipe)
+    assert loop.resume(run, no_step, no_epoch)["loss"] == pytest.approx(last["loss"], rel=1e-5)
 
 
-def test_validation_images_are_held_out_and_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "open_source", few_images)
+@pytest.mark.usefixtures("small_training")
+def test_validation_images_are_held_out_and_evaluated(tmp_path: Path) -> None:
     run, last = loop.train(recipe_of("training.epochs=1", "data.validation_images=20"), tmp_path, no_step, no_epoch)
     images = last["top1_validation_percent"] / 100 * 20
     assert images == pytest.approx(round(images), abs=1e-9)

@@ -11,14 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from disks import files_of_at_most
-from few_images import STEPS, few_images, no_epoch, no_step, recipe_of
+from few_images import STEPS, no_epoch, no_step, recipe_of
 
 from edgehybrid.errors import EdgehybridError, RunError
-from edgehybrid.model.compat import keras
-from edgehybrid.model.layers import ScaledQuantConv2D
-from edgehybrid.model.quantizers import quantizer
-from edgehybrid.networks import Network
-from edgehybrid.training import loop, step
+from edgehybrid.training import loop
 from edgehybrid.training.checkpoint import Progress, has_checkpoint, read_record
 from edgehybrid.training.loop import OnStep
 from edgehybrid.training.run_folder import RunFolder, create_run, find_run
@@ -28,25 +24,7 @@ SAVE_EACH_STEP = "training.checkpoint_minutes=0"
 RATE, EXPLODING = 0.01, 1e30
 
 
-@pytest.fixture(autouse=True)
-def small_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Few images, and ``small_model`` for whatever network the recipe has: its step is compiled in a second."""
-    monkeypatch.setattr(loop, "open_source", few_images)
-    monkeypatch.setattr(step, "build_model", small_model)
-    yield
-    keras.backend.clear_session()
-
-
-def small_model(network: Network, synchronized: bool = False) -> Any:
-    image = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(4, 3, use_bias=False, name="float")(image)
-    x = keras.layers.BatchNormalization()(x)
-    x = ScaledQuantConv2D(
-        4, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
-        use_bias=False, name="binary",
-    )(x)  # fmt: skip
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
-    return keras.Model(image, keras.layers.Dense(10)(x))
+pytestmark = pytest.mark.usefixtures("small_training")
 
 
 # A loss that is not a number.
