@@ -62,7 +62,8 @@ def errors_of_layers(recipe: Recipe, precision: Any) -> dict[str, float]:
         for variable, value in zip(layer.non_trainable_variables, averages, strict=True):
             variable.assign(value)
         y = apply(layer, x)
-        parts = [tf.add_n(float32(y)) if isinstance(y, list) else y, *layer.non_trainable_variables]
+        # Terms again; or the same map for each reader.
+        parts = [tf.add_n(float32(y)) if isinstance(y, list) else tf.nest.flatten(y)[0], *layer.non_trainable_variables]
         found[layer.name] = max(map(relative_error, parts, [expected, *updated]))
         return y
 

@@ -161,11 +161,16 @@ def test_a_filter_of_zeros_has_scale_0_and_a_finite_gradient() -> None:
     assert np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("readers", [1, 2, 3])
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16], ids=["float32", "bfloat16"])
-def test_add_relu_is_a_sum_then_a_relu(dtype: Any) -> None:
+def test_add_relu_is_a_sum_then_a_relu_for_each_reader(dtype: Any, readers: int) -> None:
     a, b = normal(2, 3, 3, 5), normal(2, 3, 3, 5, seed=SEED + 1)
     b[0, 0, 0] = -a[0, 0, 0]
-    found = with_gradients(add_relu, a, b, dtype=dtype)
-    expected = with_gradients(lambda a, b: tf.nn.relu(a + b), a, b, dtype=dtype)
+    # Small integers: their sums are exact in any order.
+    upstream = np.random.default_rng(SEED).integers(-9, 10, (readers, *a.shape)).astype(np.float32)
+    found = with_gradients(lambda a, b: tf.stack(add_relu(a, b, readers)), a, b, dtype=dtype, upstream=upstream)
+    expected = with_gradients(
+        lambda a, b: tf.stack([tf.nn.relu(a + b)] * readers), a, b, dtype=dtype, upstream=upstream
+    )
     for got, wanted in zip(found, expected, strict=True):
         np.testing.assert_array_equal(got, wanted, err_msg=MESSAGE)

@@ -76,19 +76,29 @@ def scaled_signs(kernel: Any) -> Any:
     return scaled(tf.convert_to_tensor(kernel))
 
 
-@tf.custom_gradient
-def add_relu(a: Any, b: Any) -> Any:
-    r"""max(a + b, 0) of two maps of one shape and type, and
+def add_relu(a: Any, b: Any, readers: int = 1) -> tuple[Any, ...]:
+    r"""max(a + b, 0) of two maps of one shape and type, once for each of its readers, whose gradients are summed in the
+    walk that masks them:
 
-    $$\frac{\partial L}{\partial a} = \frac{\partial L}{\partial b} = 1_{a + b > 0} \frac{\partial L}{\partial y}$$
+    $$\frac{\partial L}{\partial a} = \frac{\partial L}{\partial b}
+      = 1_{a + b > 0} \sum_r \frac{\partial L}{\partial y_r}$$
     """
-    y = _compiled(_add_relu_of, a.dtype)(a, b)
 
-    def gradient(upstream: Any) -> tuple[Any, Any]:
-        of_sum = _compiled(_where_positive_of, y.dtype)(upstream, y)
-        return of_sum, of_sum
+    @tf.custom_gradient
+    def forked(a: Any, b: Any) -> tuple[Any, ...]:
+        y = _compiled(_add_relu_of, a.dtype)(a, b)
 
-    return y, gradient
+        def gradient(first: Any, *others: Any) -> tuple[Any, Any]:
+            if others:
+                of_sum = _compiled(_sum_where_positive_of, y.dtype)(first, tf.add_n(others), y)
+            else:
+                of_sum = _compiled(_where_positive_of, y.dtype)(first, y)
+            return of_sum, of_sum
+
+        return (y,) * readers, gradient
+
+    copies: tuple[Any, ...] = forked(a, b)
+    return copies
 
 
 def _signs(x: Any, shift: float) -> Any:
@@ -134,6 +144,10 @@ def _add_relu_of(dtype: Any) -> Chain:
 
 def _where_positive_of(dtype: Any) -> Chain:
     return lambda gradient, y: tf.where(y > 0, gradient, tf.zeros([], dtype))
+
+
+def _sum_where_positive_of(dtype: Any) -> Chain:
+    return lambda one, other, y: tf.where(y > 0, one + other, tf.zeros([], dtype))
 
 
 @cache

@@ -1,6 +1,8 @@
 """The forward pass of a training step: the Keras model's, with faster operations and a precision of its own."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Literal
 
 from edgehybrid.model.activations import LearnedThreshold
@@ -34,13 +36,15 @@ class ForwardPass:
 
     def __call__(self, images: Any) -> Any:
         """Logits, float32 (batch, classes), of images, float32 (batch, side, side, channels)."""
-        values = {id(self._input): tf.cast(images, self._dtype)}
+        # For each reader of a map in turn, the map: always the same, or a copy of its own.
+        values: dict[int, Iterator[Any]] = {id(self._input): repeat(tf.cast(images, self._dtype))}
         for layer in self._layers:
-            inputs = tf.nest.map_structure(lambda tensor: values[id(tensor)], layer.input)
-            values[id(layer.output)] = self._apply(layer, inputs)
-        return tf.cast(values[id(self._output)], tf.float32)
+            y = self._apply(layer, tf.nest.map_structure(lambda tensor: next(values[id(tensor)]), layer.input))
+            values[id(layer.output)] = iter(y) if isinstance(y, tuple) else repeat(y)
+        return tf.cast(next(values[id(self._output)]), tf.float32)
 
     def _apply(self, layer: Any, x: Any) -> Any:
+        """The layer's map; a tuple of copies, where each reader has one of its own."""
         if isinstance(layer, ScaledQuantConv2D) and layer.input_quantizer.precision == 1:
             return self._convolve_signs(layer, x)
         if self._dtype == tf.float32:
@@ -66,7 +70,8 @@ class ForwardPass:
         if type(layer) is keras.layers.Add and self._readers[layer.name] == [keras.layers.ReLU]:
             return x  # its two terms, for the ReLU to add
         if type(layer) is keras.layers.ReLU and isinstance(x, list):
-            return add_relu(*x)
+            one, other = x
+            return add_relu(one, other, len(self._readers[layer.name]))
         if not layer.weights:
             # A layer's ``call`` does not cast, other than the layer; a quantiser within it does.
             return tf.cast(layer.call(x), tf.nest.flatten(x)[0].dtype)
