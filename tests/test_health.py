@@ -13,7 +13,7 @@ from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe_training import Training
-from edgehybrid.training.health import HealthMonitor, first_layer_not_finite, hints
+from edgehybrid.training.health import HealthMonitor, hints
 
 Floats = NDArray[np.float32]
 SIDE, CHANNELS, FILTERS = 4, 5, 3
@@ -263,24 +263,3 @@ def test_bop_is_told_of_its_own_settings(flips: float, epoch: int) -> None:
     (hint,) = hints({"conv2": {**WELL, "sign_flip_percent": flips}}, BOP, epoch)
     assert "training.optimizer" in hint
     assert "latent_weights" not in hint
-
-
-# Where a loss that is not a number comes from.
-
-
-@pytest.mark.parametrize("name", ["stage1_block1_conv1", "stage3_block2_conv1"])
-def test_names_the_first_layer_that_is_not_finite(name: str) -> None:
-    model = random_model(tiny_recipe())
-    kernel = kernel_of(model, name)
-    kernel.assign(np.full(kernel.shape, np.nan))
-    images = np.random.default_rng(SEED).normal(size=(4, 8, 8, 1)).astype(np.float32)
-    assert first_layer_not_finite(model, images) == name
-
-
-def test_names_the_input_where_the_images_are_not_finite() -> None:
-    assert first_layer_not_finite(random_model(tiny_recipe()), np.full((2, 8, 8, 1), np.inf, np.float32)) == "image"
-
-
-def test_names_no_layer_where_all_are_finite() -> None:
-    images = np.random.default_rng(SEED).normal(size=(4, 8, 8, 1)).astype(np.float32)
-    assert first_layer_not_finite(random_model(tiny_recipe()), images) is None

@@ -127,15 +127,6 @@ def hints(health: Health, training: Training, epoch: int) -> list[str]:
     return found
 
 
-def first_layer_not_finite(model: Any, images: Any) -> str | None:
-    """Name of the first layer, in forward order, whose output for these images is not finite; None if all are."""
-    outputs = keras.Model(model.input, [layer.output for layer in model.layers])(images, training=True)
-    for layer, output in zip(model.layers, outputs, strict=True):
-        if not bool(tf.reduce_all(tf.math.is_finite(output))):
-            return str(layer.name)
-    return None
-
-
 def _packed_signs(layer: Any) -> NDArray[np.uint8]:
     return np.packbits(layer.real_kernel().numpy() >= 0)
 

@@ -32,9 +32,10 @@ from edgehybrid.training.checkpoint import (
 )
 from edgehybrid.training.earlier_run import find_first_stage, find_teacher
 from edgehybrid.training.event_log import EventLog
-from edgehybrid.training.health import HealthMonitor, first_layer_not_finite, hints
+from edgehybrid.training.health import HealthMonitor, hints
 from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.lock import owned
+from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
 from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
 from edgehybrid.training.run_folder import RunFolder, complete_environment, create_run, open_run, write_environment
 from edgehybrid.training.schedules import learning_rate, weight_decay
@@ -106,10 +107,13 @@ def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: Strateg
 
 
 def accuracy(model: Any, batches: Any) -> float:
-    """Share of the images whose largest logit is the label's, 0 … 1."""
+    """Share of the images whose largest logit is the label's, 0 … 1; NaN if a logit is not a finite number."""
     correct = images = 0
     for batch, labels in batches:
-        correct += int(np.sum(np.argmax(model.predict_on_batch(batch), axis=1) == np.asarray(labels)))
+        logits = model.predict_on_batch(batch)
+        if not np.isfinite(logits).all():
+            return math.nan
+        correct += int(np.sum(np.argmax(logits, axis=1) == np.asarray(labels)))
         images += len(labels)
     return correct / images
 
@@ -223,21 +227,11 @@ class _Session:
         self, run: RunFolder, progress: Progress, result: StepResult, steps: int, images: Any
     ) -> EdgehybridError:
         """What the user reads when the first step after ``progress`` failed. The chief takes back bad weights first."""
-        kept = "no checkpoint"
-        if self.replicas.is_chief and (record := take_back(run, progress)):
-            # A record of step 0 is that of a whole epoch.
-            epoch, step = (record.epoch + 1, record.step) if record.step else (record.epoch, steps)
-            kept = f"the checkpoint of epoch {epoch}, step {step} of {steps}"
-        kept = self.replicas.from_chief(kept)
+        record = take_back(run, progress) if self.replicas.is_chief else None
+        kept = self.replicas.from_chief(checkpoint_left(record, steps))
         where = f"epoch {progress.epoch + 1}, step {progress.step + 1} of {steps}"
-        if self.replicas.count == 1 and (layer := first_layer_not_finite(self.trainer.model, images)):
-            where += f", first in layer {layer}"
-        what = "A gradient" if math.isfinite(result.loss_sum) else "The loss"
-        return EdgehybridError(
-            f"{what} is not a number any more: {where}.",
-            next_step="Lower training.optimizer.learning_rate, or set training.gradient_clip_norm. "
-            f"The run keeps {kept}.",
-        )
+        layer = first_layer_not_finite(self.trainer.model, images, training=True) if self.replicas.count == 1 else None
+        return not_finite("A gradient" if math.isfinite(result.loss_sum) else "The loss", where, layer, kept)
 
 
 class _Writer:
@@ -265,21 +259,25 @@ class _Writer:
         self._saved_at = time.monotonic()
 
     def end_epoch(self, sums: Progress, values: Values) -> Epoch:
-        """Evaluates, then writes the epoch's line and checkpoint. Returns the line."""
+        """Evaluates, then writes the epoch's line and checkpoint. Returns the line.
+
+        Raises:
+            EdgehybridError: the last step made weights that give no numbers; then neither is written.
+        """
         session, epoch = self._session, sums.epoch + 1
         if session.model is not session.trainer.model:
             set_values(session.model, values)
         health = self._monitor.measure(self._health_images)
         validation, left_out = {}, session.source.left_out_images(session.replicas.count)
         if session.source.validation_images:
-            validation = {"top1_validation_percent": self._top1_percent("validation")}
+            validation = {"top1_validation_percent": self._top1_percent("validation", sums)}
         line = {
             "epoch": epoch,
             "loss": sums.loss_sum / sums.images,
             "top1_train_percent": 100 * sums.correct / sums.images,
             "learning_rate": float(session.trainer.optimizer.learning_rate.numpy()),
             "images_per_second": round(sums.images / sums.seconds, 1),
-            "top1_percent": self._top1_percent("test"),
+            "top1_percent": self._top1_percent("test", sums),
             **validation,
             **({"left_out_images": left_out} if left_out else {}),
             "seconds": round(sums.seconds, 3),
@@ -291,5 +289,13 @@ class _Writer:
         self.save(Progress(epoch=epoch), values)
         return line
 
-    def _top1_percent(self, part: Literal["validation", "test"]) -> float:
-        return 100 * accuracy(self._session.model, self._session.source.evaluation_batches(part))
+    def _top1_percent(self, part: Literal["validation", "test"], sums: Progress) -> float:
+        session = self._session
+        share = accuracy(session.model, session.source.evaluation_batches(part))
+        if math.isnan(share):
+            where = f"epoch {sums.epoch + 1}, after its last step"
+            layer = first_layer_not_finite(session.model, self._health_images, training=False)
+            # The newest checkpoint is of a step before, which the last one's loss has proven.
+            kept = checkpoint_left(read_record(self._run) if has_checkpoint(self._run) else None, sums.step)
+            raise not_finite(f"The network's result for a {part} image", where, layer, kept)
+        return 100 * share
