@@ -220,10 +220,11 @@ def test_without_a_network_the_download_is_refused_at_once(tmp_path: Path) -> No
     refuse(["train", "xnor_res"], tmp_path, 1, "CIFAR-100 could not be downloaded", "EDGEHYBRID_DATA", **dead)
 
 
-def test_tensorflows_start_up_notes_are_held_back(run: Path, tmp_path: Path) -> None:
-    done = call(["evaluate", str(run), "--keras"], tmp_path)
+@pytest.mark.parametrize("arguments", [[".", "--keras"], ["model.packed.x86_64.tflite"]], ids=["keras", "packed"])
+def test_tensorflows_start_up_notes_are_held_back(arguments: list[str], run: Path) -> None:
+    done = call(["evaluate", *arguments], run)
     assert (done.returncode, done.stderr) == (0, "")
-    shown = call(["evaluate", str(run), "--keras"], tmp_path, TF_CPP_MIN_LOG_LEVEL="0")
+    shown = call(["evaluate", *arguments], run, TF_CPP_MIN_LOG_LEVEL="0")
     assert shown.stderr
 
 

@@ -6,12 +6,10 @@ Larq 0.14 needs Keras 2: the package ``tf_keras`` and ``TF_USE_LEGACY_KERAS=1``,
 import logging
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 
 from edgehybrid.errors import EdgehybridError, MissingExtraError
+from edgehybrid.quiet_start import quiet_start
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise EdgehybridError(
@@ -21,35 +19,8 @@ if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
-@contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Holds back what TensorFlow writes to stderr while it starts, unless it fails or the user set a log level.
-
-    Its notes on absent GPUs and CPU instructions are not about the user's work, and no log level silences them, for
-    they come before logging is set up (TensorFlow issue 100442).
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
-        has_started = False
-        try:
-            yield
-            has_started = True
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            if not has_started:
-                notes.seek(0)
-                os.write(2, notes.read())
-
-
 try:
-    with _quiet_start():
+    with quiet_start():
         import larq
         import tensorflow as tf
         import tf_keras as keras

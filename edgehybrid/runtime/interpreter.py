@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.errors import MissingExtraError, ModelFileError
 from edgehybrid.flatbuffer import parse_model
+from edgehybrid.quiet_start import quiet_start
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +51,8 @@ class Interpreter:
     def _load_packed(self, content: bytes) -> Any:
         """Larq Compute Engine, with its indirect kernel: on x86-64 several times faster than its default."""
         try:
-            from larq_compute_engine.tflite.python.interpreter import Interpreter as LceInterpreter
+            with quiet_start():  # its package imports TensorFlow
+                from larq_compute_engine.tflite.python.interpreter import Interpreter as LceInterpreter
         except ModuleNotFoundError as error:
             raise MissingExtraError("larq_compute_engine", "train") from error
         interpreter = LceInterpreter(content, num_threads=self.threads, use_indirect_bgemm=True)
