@@ -1,5 +1,6 @@
 """The drawing of training health: one panel a figure, and nothing where there is nothing to draw."""
 
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def test_the_caption_has_the_hints_of_the_last_epoch() -> None:
 @pytest.mark.parametrize("epochs", [[], [{"epoch": 1, "loss": 1.0}], [{"epoch": 1, "health": {}, "hints": []}]])
 def test_no_plot_without_figures(epochs: list[dict[str, Any]]) -> None:
     assert health_plot("mine", epochs) is None
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 12])
+def test_epochs_are_whole_numbers(epochs: int) -> None:
+    plot = health_plot("mine", [line(epoch + 1, 0.0) for epoch in range(epochs)])
+    assert plot is not None
+    for panel in plot.panels:
+        # The epochs come before the colours' scale, which begins with 0.
+        numbers = re.findall(r">([\d.]+)</text>", panel.svg)
+        shown = numbers[: next(i for i, number in enumerate(numbers) if float(number) == 0)]
+        assert shown
+        assert all(number.isdigit() for number in shown), shown
 
 
 def test_equal_lines_give_equal_bytes() -> None:

@@ -60,7 +60,7 @@ def _panel(title: str, key: str, words: str, epochs: Sequence[dict[str, Any]]) -
         )  # fmt: skip
         axes.set_yticks(range(len(layers)), layers, fontsize=FONT_POINTS - 3)
         axes.set_xlabel("epoch")
-        axes.locator_params(axis="x", integer=True)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
         axes.set_title(words, fontsize=FONT_POINTS)
         figure.colorbar(image, ax=axes)
 
