@@ -42,30 +42,38 @@ def train_until_it_fails(runs: Path, *overrides: str) -> tuple[RunFolder, Edgehy
     return find_run(runs, None), caught.value
 
 
+LOSS, RESULT = "The loss", "The network's result for a test image"
+
+
 @pytest.mark.parametrize(
-    ("exploding", "minutes", "failed", "kept"),
+    ("exploding", "minutes", "what", "failed", "kept"),
     [
         # Saved after each step. The exploded weights are those of the checkpoint after step `exploding`.
-        (1, 0, "epoch 1, step 3 of 3", "epoch 1, step 1 of 3"),
-        (3, 0, "epoch 2, step 2 of 3", "epoch 1, step 3 of 3"),
+        (1, 0, LOSS, "epoch 1, step 3 of 3", "epoch 1, step 1 of 3"),
+        (3, 0, LOSS, "epoch 2, step 2 of 3", "epoch 1, step 3 of 3"),
         # The epoch's last step: no loss is computed with its weights, but the test images are evaluated.
-        (5, 0, "epoch 2, after its last step", "epoch 2, step 2 of 3"),
+        (5, 0, RESULT, "epoch 2, after its last step", "epoch 2, step 2 of 3"),
+        # Where the evaluation is none the wiser, the epoch's line and its checkpoint are of exploded weights.
+        (5, 0, LOSS, "epoch 3, step 1 of 3", "epoch 2, step 2 of 3"),
         # Saved at the ends of epochs.
-        (5, 10, "epoch 2, after its last step", "epoch 1, step 3 of 3"),
+        (5, 10, RESULT, "epoch 2, after its last step", "epoch 1, step 3 of 3"),
+        (5, 10, LOSS, "epoch 3, step 1 of 3", "epoch 1, step 3 of 3"),
         # The training's last step.
-        (8, 0, "epoch 3, after its last step", "epoch 3, step 2 of 3"),
-        (8, 10, "epoch 3, after its last step", "epoch 2, step 3 of 3"),
+        (8, 0, RESULT, "epoch 3, after its last step", "epoch 3, step 2 of 3"),
+        (8, 10, RESULT, "epoch 3, after its last step", "epoch 2, step 3 of 3"),
         # The newest checkpoint is older than the step that exploded.
-        (3, 10, "epoch 2, step 2 of 3", "epoch 1, step 3 of 3"),
+        (3, 10, LOSS, "epoch 2, step 2 of 3", "epoch 1, step 3 of 3"),
     ],
 )
 def test_the_checkpoint_that_is_kept_can_be_trained_on(
-    exploding: int, minutes: int, failed: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exploding: int, minutes: int, what: str, failed: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         explode_at(exploding, patch)
+        if what == LOSS:
+            patch.setattr(loop, "accuracy", lambda model, batches: 0.5)
         run, error = train_until_it_fails(tmp_path, f"training.checkpoint_minutes={minutes}")
-    assert f" is not a number any more: {failed}, first in layer" in error.what
+    assert f"{what} is not a number any more: {failed}, first in layer" in error.what
     assert "Lower training.optimizer.learning_rate" in (error.next_step or "")
     assert (error.next_step or "").endswith(f"The run keeps the checkpoint of {kept}.")
     record = read_record(run)

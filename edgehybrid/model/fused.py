@@ -76,7 +76,7 @@ def scaled_signs(kernel: Any) -> Any:
     return scaled(tf.convert_to_tensor(kernel))
 
 
-def add_relu(a: Any, b: Any, readers: int = 1) -> tuple[Any, ...]:
+def add_relu(a: Any, b: Any, readers: int) -> tuple[Any, ...]:
     r"""max(a + b, 0) of two maps of one shape and type, once for each of its readers, whose gradients are summed in the
     walk that masks them:
 
@@ -97,8 +97,7 @@ def add_relu(a: Any, b: Any, readers: int = 1) -> tuple[Any, ...]:
 
         return (y,) * readers, gradient
 
-    copies: tuple[Any, ...] = forked(a, b)
-    return copies
+    return tuple(forked(a, b))
 
 
 def _signs(x: Any, shift: float) -> Any:

@@ -115,7 +115,7 @@ def save_checkpoint(
 
 
 def take_back(run: RunFolder, progress: Progress) -> Record | None:
-    """The checkpoint to keep when the first step after ``progress`` gave no finite loss; None if there is none.
+    """The checkpoint to keep when the weights after ``progress`` gave no finite numbers; None if there is none.
 
     If the newest checkpoint is that of ``progress`` and is not proven, its weights are no good: latest.json points at
     the one before again, or is removed if there is none. Only the run's owner may call it.

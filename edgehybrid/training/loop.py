@@ -295,7 +295,6 @@ class _Writer:
         if math.isnan(share):
             where = f"epoch {sums.epoch + 1}, after its last step"
             layer = first_layer_not_finite(session.model, self._health_images, training=False)
-            # The newest checkpoint is of a step before, which the last one's loss has proven.
-            kept = checkpoint_left(read_record(self._run) if has_checkpoint(self._run) else None, sums.step)
+            kept = checkpoint_left(take_back(self._run, sums), sums.step)
             raise not_finite(f"The network's result for a {part} image", where, layer, kept)
         return 100 * share
