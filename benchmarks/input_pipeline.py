@@ -20,7 +20,7 @@ from edgehybrid.data.arrays import Split
 from edgehybrid.data.source import Source, open_source
 from edgehybrid.model.compat import tf, versions
 from edgehybrid.recipe import Data
-from edgehybrid.recipe_training import Augmentation, PaddedCrop, RandomResizedCrop
+from edgehybrid.recipe.training import Augmentation, PaddedCrop, RandomResizedCrop
 
 RESIZED = RandomResizedCrop(kind="random_resized")
 CLASSES, FILES_A_CLASS = 4, 50

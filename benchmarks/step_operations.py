@@ -77,17 +77,23 @@ def rows_of(binary: dict[str, Any], twin: dict[str, Any]) -> list[dict[str, Any]
 
     def row(kind: str, of_binary: dict[str, float], of_float: dict[str, float]) -> dict[str, Any]:
         return {
-            "operation": kind, "binary_count": of_binary["count"], "float_count": of_float["count"],
-            "binary_ms": of_binary["ms"], "float_ms": of_float["ms"], "difference_ms": of_binary["ms"] - of_float["ms"],
-        }  # fmt: skip
+            "operation": kind,
+            "binary_count": of_binary["count"],
+            "float_count": of_float["count"],
+            "binary_ms": of_binary["ms"],
+            "float_ms": of_float["ms"],
+            "difference_ms": of_binary["ms"] - of_float["ms"],
+        }
 
     none = {"count": 0.0, "ms": 0.0}
     kinds = sorted({*binary["kinds"], *twin["kinds"]})
     rows = [row(kind, binary["kinds"].get(kind, none), twin["kinds"].get(kind, none)) for kind in kinds]
     small = [r for r in rows if max(r["binary_ms"], r["float_ms"]) < LEAST_MS]
     large = sorted((r for r in rows if r not in small), key=lambda r: -r["difference_ms"])
-    parts = [{"count": sum(r[f"{n}_count"] for r in small), "ms": sum(r[f"{n}_ms"] for r in small)}
-             for n in ("binary", "float")]  # fmt: skip
+    parts = [
+        {"count": sum(r[f"{n}_count"] for r in small), "ms": sum(r[f"{n}_ms"] for r in small)}
+        for n in ("binary", "float")
+    ]
     within = [sum(kind["ms"] for kind in found["kinds"].values()) for found in (binary, twin)]
     between = [{"count": 0.0, "ms": found["step_ms"] - ms} for found, ms in zip((binary, twin), within, strict=True)]
     steps = [{"count": 1.0, "ms": found["step_ms"]} for found in (binary, twin)]

@@ -23,9 +23,12 @@ from edgehybrid.recipe import Recipe, load_recipe
 
 BATCH, WARM_UP_STEPS = 128, 5
 VARIANTS = [
-    ("keras", "float32"), ("keras", "bfloat16"),
-    ("torch", "float32"), ("torch", "bfloat16"), ("torch", "bfloat16+compile"),
-]  # fmt: skip
+    ("keras", "float32"),
+    ("keras", "bfloat16"),
+    ("torch", "float32"),
+    ("torch", "bfloat16"),
+    ("torch", "bfloat16+compile"),
+]
 
 
 def recipe_of(net: str, precision: str) -> Recipe:
@@ -181,8 +184,10 @@ def main() -> None:
     for framework, precision, net in names:
         process = subprocess.Popen(
             [sys.executable, __file__, "--serve", framework, net, precision],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         while (line := process.stdout.readline()) != "ready\n":  # type: ignore[union-attr]
             if not line:
                 sys.exit(f"{framework} {net} {precision} ended with status {process.wait()}")
@@ -197,10 +202,17 @@ def main() -> None:
         process.communicate()
     medians = [float(np.median(found)) for found in speeds]
     rows = [
-        {"framework": f, "precision": p, "net": n, "images_per_second": m, "ratio_to_first": m / medians[0],
-         "least": min(s), "most": max(s)}
+        {
+            "framework": f,
+            "precision": p,
+            "net": n,
+            "images_per_second": m,
+            "ratio_to_first": m / medians[0],
+            "least": min(s),
+            "most": max(s),
+        }
         for (f, p, n), m, s in zip(names, medians, speeds, strict=True)
-    ]  # fmt: skip
+    ]
     if given.json:
         print(json.dumps({"results": rows}, indent=2))
         return

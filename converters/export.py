@@ -5,12 +5,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from converters.targets import TARGETS, Format
+from converters.targets import TARGETS
+from edgehybrid.census.formats import Format
 from edgehybrid.errors import MissingExtraError
 from edgehybrid.model.compat import tf
+from edgehybrid.runs.sidecar import Target
 
 
-def export(model: Any, file_format: Format, target: str) -> bytes:
+def export(model: Any, file_format: Format, target: Target) -> bytes:
     """The flatbuffer of a Keras model: float32 input (1, side, side, channels), float32 logits (1, classes).
 
     packed: Larq Compute Engine, 1-bit convolutions as LceBconv2d. float32: TensorFlow Lite's own operators.
@@ -38,7 +40,7 @@ def _save(model: Any, folder: str) -> None:
     tf.saved_model.save(module, folder, signatures=module.infer)
 
 
-def _packed(folder: str, target: str) -> bytes:
+def _packed(folder: str, target: Target) -> bytes:
     try:
         import larq_compute_engine
     except ModuleNotFoundError as error:

@@ -2,22 +2,25 @@
 
 from typing import Any
 
-from converters.targets import Format
-from edgehybrid.cost.agreement import check_agreement, expected_layers
-from edgehybrid.cost.model_file import StoredLayer, count_model
+from edgehybrid.census.agreement import check_agreement, expected_layers
+from edgehybrid.census.flatbuffer_layers import StoredLayer, count_flatbuffer
+from edgehybrid.census.formats import Format
+from edgehybrid.census.operators import CensusRow
 from edgehybrid.errors import ConversionError
-from edgehybrid.flatbuffer import Model
-from edgehybrid.flatbuffer_census import CensusRow
+from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.model.census import layers_of_keras
 from edgehybrid.networks import Network
+from edgehybrid.networks.parts import float_part, plane_part, quantised_part
 
 
-def check_placement(network: Network, keras_model: Any, model: Model, file_format: Format) -> dict[str, CensusRow]:
+def check_placement(
+    network: Network, keras_model: Any, flatbuffer: Flatbuffer, file_format: Format
+) -> dict[str, CensusRow]:
     """The three counts must agree in kind, precision, shapes, weights and MACs of every layer.
 
     Returns:
-        the operators of each layer, under the layer's name; with ``_float`` and ``_quantised`` for the halves of a
-        split layer, ``_plane1`` … for bit planes.
+        the operators of each layer, under the layer's name; those of several parts under the names
+        of edgehybrid/networks/parts.py.
 
     Raises:
         ConversionError: a layer that is missing or has another shape or precision, by name; an operator that no layer
@@ -25,7 +28,7 @@ def check_placement(network: Network, keras_model: Any, model: Model, file_forma
     """
 
     check_agreement(expected_layers(network), layers_of_keras(keras_model), "the Keras model")
-    count = count_model(model)
+    count = count_flatbuffer(flatbuffer)
     if count.uncounted_ops:
         raise ConversionError(
             "The flatbuffer has operators that are not counted.",
@@ -49,7 +52,7 @@ def _named(name: str, stored: StoredLayer) -> dict[str, CensusRow]:
     if not narrow:
         # In float32 the halves of a split layer stand in the order of the Keras model, float filters first.
         wide, narrow = wide[:1], wide[1:]
-    found = {f"{name}_float": row for row in wide}
+    found = {float_part(name): row for row in wide}
     if len(narrow) == 1:
-        return {**found, f"{name}_quantised": narrow[0]}
-    return {**found, **{f"{name}_plane{number}": row for number, row in enumerate(narrow, start=1)}}
+        return {**found, quantised_part(name): narrow[0]}
+    return {**found, **{plane_part(name, number): row for number, row in enumerate(narrow, start=1)}}

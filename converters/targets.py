@@ -1,25 +1,20 @@
 """The processors a flatbuffer can be made for, and the formats it can have."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from edgehybrid.census.formats import Format
 from edgehybrid.networks import Network
-
-Format = Literal["packed", "float32"]
-FORMATS: tuple[Format, ...] = ("packed", "float32")
+from edgehybrid.runs.sidecar import Target
 
 
-class Target(NamedTuple):
+class TargetFacts(NamedTuple):
     """``lce_target`` is the Larq Compute Engine's name; its 'arm' form serves every processor with 64-bit words."""
 
     lce_target: str
-    runs_on: str
 
 
-TARGETS: Mapping[str, Target] = {
-    "aarch64": Target("arm", "64-bit ARM Linux, such as Raspberry Pi OS 64-bit"),
-    "x86_64": Target("arm", "64-bit Intel or AMD Linux"),
-}
+TARGETS: Mapping[Target, TargetFacts] = {"aarch64": TargetFacts("arm"), "x86_64": TargetFacts("arm")}
 
 
 def default_format(network: Network) -> Format:

@@ -7,14 +7,15 @@ from typing import Any
 
 from converters.pipeline import convert
 from converters.targets import TARGETS
-from edgehybrid import results
 from edgehybrid.device.bench import benchmark
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.evaluate import evaluate_flatbuffer
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe, load_recipe
-from edgehybrid.report import build_report
-from edgehybrid.training.artefact import open_artefact
+from edgehybrid.report.build import build_report
+from edgehybrid.results import Row, append
+from edgehybrid.runs.artefact import open_artefact
+from edgehybrid.runs.evaluation import write_evaluation
 from edgehybrid.training.loop import OnEpoch, OnStep, train
 
 RECIPE = "digits"
@@ -26,7 +27,7 @@ def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, o
     """Trains, converts for every target, checks, evaluates, measures here, logs the rows and writes the report.
 
     Returns:
-        ``rows`` (as ``edgehybrid.results.FIELDS``) and ``report``, as ``build_report``.
+        ``rows`` and ``report``, as ``build_report``.
 
     Raises:
         EdgehybridError: a stage failed, or a flatbuffer classifies fewer than 95 % of the test images correctly.
@@ -35,11 +36,12 @@ def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, o
     rows = [_measure(r, runs, store, say, on_step, on_epoch) for r in (recipe, float_twin(recipe))]
     report = build_report(rows, runs, runs, overwrite=True)
     for row in rows:
-        if row["top1_percent"] < LEAST_TOP1_PERCENT:
+        if (row.top1_percent or 0.0) < LEAST_TOP1_PERCENT:
             raise EdgehybridError(
-                f"'{row['recipe']}' is not accurate enough: something is wrong with this installation.",
-                received=f"{row['top1_percent']:.2f} % of the test images", allowed=f"at least {LEAST_TOP1_PERCENT} %",
-            )  # fmt: skip
+                f"'{row.recipe}' is not accurate enough: something is wrong with this installation.",
+                received=f"{row.top1_percent:.2f} % of the test images",
+                allowed=f"at least {LEAST_TOP1_PERCENT} %",
+            )
     return {"rows": rows, "report": report}
 
 
@@ -50,7 +52,7 @@ def _measure(
     say: Callable[[str], None],
     on_step: OnStep,
     on_epoch: OnEpoch,
-) -> dict[str, Any]:
+) -> Row:
     """One network through all stages. Returns its row."""
     say(f"train {recipe.name}: {recipe.training.epochs} epochs")
     run, _ = train(recipe, runs, on_step, on_epoch)
@@ -58,13 +60,13 @@ def _measure(
     for target in TARGETS:
         made = convert(run, target)
         say(
-            f"convert for {target}: {made['size_bytes']:,} bytes, {made['packed_layers']} packed layers, agrees with "
-            f"Keras on {made['top1_agreement_percent']:.1f} % of {made['images']} images"
+            f"convert for {target}: {made.size_bytes:,} bytes, {made.packed_layers} packed layers, agrees with "
+            f"Keras on {made.top1_agreement_percent:.1f} % of {made.images} images"
         )
-        models[target] = run.path / made["model"]
+        models[target] = run.path / made.model
     artefact = open_artefact(models.get(platform.machine(), models["x86_64"]))
-    evaluate_flatbuffer(artefact)
+    write_evaluation(artefact.path, evaluate_flatbuffer(artefact))
     say(f"measure {artefact.path.name} on this machine")
     row = benchmark(artefact, "local", threads=1, sessions=SESSIONS, runs=RUNS)
-    results.append(store, row)
+    append(store, row)
     return row

@@ -32,8 +32,11 @@ class EdgehybridError(Exception):
     def as_dict(self) -> dict[str, str | None]:
         """The four parts under their names, for ``--json``."""
         return {
-            "what": self.what, "received": self.received, "allowed": self.allowed, "next": self.next_step,
-        }  # fmt: skip
+            "what": self.what,
+            "received": self.received,
+            "allowed": self.allowed,
+            "next": self.next_step,
+        }
 
 
 class UsageError(EdgehybridError):

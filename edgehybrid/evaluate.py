@@ -1,6 +1,5 @@
 """Accuracy of a flatbuffer, or of a run's Keras model, on the test images of its recipe."""
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,31 +9,36 @@ from numpy.typing import NDArray
 
 from edgehybrid.data.arrays import Labels
 from edgehybrid.data.source import open_source
+from edgehybrid.errors import EdgehybridError
 from edgehybrid.recipe import Recipe
-from edgehybrid.runtime.interpreter import Floats, load_interpreter
-from edgehybrid.training.artefact import Artefact, evaluation_file
-from edgehybrid.training.run_folder import RunFolder, write_atomically
+from edgehybrid.runs.artefact import Artefact
+from edgehybrid.runs.evaluation import Evaluation
+from edgehybrid.runs.run_folder import RunFolder
+from edgehybrid.runtime.interpreter import load_interpreter
+from edgehybrid.runtime.loaded import Floats
 
 
-def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> dict[str, Any]:
-    """Runs all test images through the flatbuffer, and keeps the result beside it for benchmark rows."""
+def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> Evaluation:
+    """Runs all test images through the flatbuffer.
+
+    Raises:
+        EdgehybridError: no test images, or the model gives NaN for one.
+    """
     interpreter = load_interpreter(artefact.path, threads)
-    result = {
-        "model": str(artefact.path),
-        "model_sha256": artefact.sha256,
+    return Evaluation(
+        model=str(artefact.path),
+        model_sha256=artefact.sha256,
         **_measured(interpreter.predict, artefact.recipe),
-        "runtime": interpreter.runtime,
-        "isa": interpreter.isa,
-        "threads": threads,
-    }
-    write_atomically(evaluation_file(artefact.path), json.dumps(result, indent=2).encode())
-    return result
+        runtime=interpreter.runtime,
+        isa=interpreter.isa,
+        threads=threads,
+    )
 
 
 def evaluate_keras(run: RunFolder) -> dict[str, Any]:
     """Runs all test images through the Keras model of the run's newest checkpoint; ``warnings`` are about the run."""
     from edgehybrid.model.compat import versions
-    from edgehybrid.training.checkpoint import warnings_of
+    from edgehybrid.runs.checkpoint import warnings_of
     from edgehybrid.training.loop import trained_model
 
     model, checkpoint = trained_model(run)
@@ -56,6 +60,14 @@ def _measured(predict: Callable[[Floats], Floats], recipe: Recipe) -> dict[str, 
         logits.append(predict(images))
         seconds += time.monotonic() - began
         labels.append(its_labels)
+        if (bad := np.flatnonzero(np.isnan(logits[-1]).any(axis=1))).size:
+            number = sum(map(len, labels)) - len(its_labels) + int(bad[0])
+            raise EdgehybridError(
+                "The model gives no number for a test image.",
+                received=f"NaN among the logits of test image {number}, counted from 0, of class {its_labels[bad[0]]}",
+                allowed="numbers",
+                next_step="'edgehybrid evaluate RUN --keras' tells whether the trained weights are sound.",
+            )
     count = sum(map(len, labels))
     return {
         **accuracies(np.concatenate(logits), np.concatenate(labels)),

@@ -13,9 +13,9 @@ from small_steps import small_model
 from tiny_runs import random_run, tiny_recipe
 
 from edgehybrid.model.compat import keras
+from edgehybrid.runs.artefact import Artefact, open_artefact
+from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.training import loop, step
-from edgehybrid.training.artefact import Artefact, open_artefact
-from edgehybrid.training.run_folder import RunFolder
 
 settings.register_profile("edgehybrid", deadline=None, print_blob=True, database=None)
 settings.load_profile("edgehybrid")

@@ -9,6 +9,7 @@ from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Network
 from edgehybrid.recipe import Data, Recipe, load_recipe
+from edgehybrid.runs.epoch_line import EpochLine
 
 TRAIN_IMAGES, TEST_IMAGES, BATCH = 96, 40, 32
 STEPS = 3
@@ -36,9 +37,15 @@ def small_model(network: Network, synchronized: bool = False) -> Any:
     x = keras.layers.Conv2D(4, 3, use_bias=False, name="float")(image)
     x = keras.layers.BatchNormalization()(x)
     x = ScaledQuantConv2D(
-        4, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
-        use_bias=False, name="binary",
-    )(x)  # fmt: skip
+        4,
+        3,
+        padding="same",
+        pad_values=1.0,
+        input_quantizer=quantizer(1),
+        kernel_quantizer=quantizer(1),
+        use_bias=False,
+        name="binary",
+    )(x)
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
     return keras.Model(image, keras.layers.Dense(10)(x))
 
@@ -47,5 +54,5 @@ def no_step(epoch: int, step: int, steps: int, images_per_second: float) -> None
     """Says nothing after a step."""
 
 
-def no_epoch(line: dict[str, Any]) -> None:
+def no_epoch(line: EpochLine) -> None:
     """Says nothing after an epoch."""

@@ -23,17 +23,39 @@ def clean_environment() -> dict[str, str]:
 
 def call(arguments: Sequence[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(COMMAND), *arguments], cwd=cwd, env=clean_environment() | environment, capture_output=True, text=True,
-        check=False, timeout=TIMEOUT_S,
-    )  # fmt: skip
+        [str(COMMAND), *arguments],
+        cwd=cwd,
+        env=clean_environment() | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+
+
+def python(code: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``code`` in a new Python, to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=clean_environment() | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
 
 
 def start(command: Sequence[str], cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
     """A process that ends with its test at the latest."""
     process = subprocess.Popen(
-        command, cwd=cwd, env=clean_environment() | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        cwd=cwd,
+        env=clean_environment() | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-    )  # fmt: skip
+    )
     _started.append(process)
     return process
 
@@ -100,10 +122,7 @@ def refuse(arguments: Sequence[str], cwd: Path, exit_status: int, *parts: str, *
 
 def modules_after(code: str, cwd: Path | None = None) -> set[str]:
     """The names of all modules that a new Python has loaded after ``code``."""
-    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
-    )
+    done = python(f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))", cwd)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
 

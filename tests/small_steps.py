@@ -21,9 +21,15 @@ def small_model(network: Network, synchronized: bool = False, bits: int = 1) -> 
     """A 1-bit convolution without BatchNorm, then a dense layer: the loss of an image depends on that image only."""
     image = keras.Input((SIDE, SIDE, CHANNELS))
     x = ScaledQuantConv2D(
-        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(bits),
-        use_bias=False, name="binary",
-    )(image)  # fmt: skip
+        FILTERS,
+        3,
+        padding="same",
+        pad_values=1.0,
+        input_quantizer=quantizer(1),
+        kernel_quantizer=quantizer(bits),
+        use_bias=False,
+        name="binary",
+    )(image)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, keras.layers.Dense(CLASSES, name="dense")(x))
 
@@ -42,19 +48,28 @@ def with_all_kinds(network: Network, synchronized: bool = False) -> Any:
     x = RPReLU(name="rprelu")(keras.layers.BatchNormalization(name="norm")(x))
     x = PointwiseConv2D(FILTERS, 1, 2, padding="same", use_bias=False, name="kernel_pointwise")(x)
     x = ScaledQuantConv2D(
-        FILTERS, 3, padding="same", pad_values=1.0, input_quantizer=quantizer(1), kernel_quantizer=quantizer(1),
-        use_bias=False, name="kernel_binary",
-    )(LearnedThreshold(name="threshold")(x))  # fmt: skip
+        FILTERS,
+        3,
+        padding="same",
+        pad_values=1.0,
+        input_quantizer=quantizer(1),
+        kernel_quantizer=quantizer(1),
+        use_bias=False,
+        name="kernel_binary",
+    )(LearnedThreshold(name="threshold")(x))
     x = RPReLU(name="flat_rprelu")(keras.layers.GlobalAveragePooling2D()(x))
     x = keras.layers.Dense(CLASSES, use_bias=False, name="kernel_dense")(x)
     return keras.Model(image, keras.layers.BatchNormalization(name="last_norm")(x))
 
 
 PLAIN = (
-    "training.optimizer.kind=sgd", "training.optimizer.momentum=0", "training.optimizer.nesterov=false",
-    "training.latent_weights.centre=false", "training.latent_weights.clip=false",
+    "training.optimizer.kind=sgd",
+    "training.optimizer.momentum=0",
+    "training.optimizer.nesterov=false",
+    "training.latent_weights.centre=false",
+    "training.latent_weights.clip=false",
     "training.latent_weights.gradient_scale=none",
-)  # fmt: skip
+)
 BOP = ("training.optimizer.kind=bop", "training.optimizer.gamma=0.5", "training.optimizer.threshold=1e-3")
 
 

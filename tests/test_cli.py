@@ -17,8 +17,8 @@ from tiny_runs import unfinish
 from edgehybrid import results
 from edgehybrid.cli import main
 from edgehybrid.recipe import load_recipe, recipe_names
-from edgehybrid.training.checkpoint import Record
-from edgehybrid.training.run_folder import RunFolder, create_run
+from edgehybrid.runs.checkpoint import Record
+from edgehybrid.runs.run_folder import RunFolder, create_run
 
 COMMANDS = ("train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo")
 
@@ -65,10 +65,14 @@ QUANTISED_FIRST = ("--set", "network.placement.full_precision=[last]")
 
 def test_refuses_to_train_a_quantised_layer_of_one_input_channel(tmp_path: Path) -> None:
     refuse(
-        ["train", "digits", *QUANTISED_FIRST], tmp_path, 2, "'conv1' reads a single channel", "1 input channel",
+        ["train", "digits", *QUANTISED_FIRST],
+        tmp_path,
+        2,
+        "'conv1' reads a single channel",
+        "1 input channel",
         "--set training.latent_weights.centre=false --set training.latent_weights.gradient_scale=none",
         "or keep 'conv1' in full precision",
-    )  # fmt: skip
+    )
 
 
 def test_counts_a_network_that_cannot_be_trained_like_this(tmp_path: Path) -> None:
@@ -155,9 +159,13 @@ def test_refuses_a_teacher_of_another_data_set(tmp_path: Path) -> None:
     (teacher.path / "checkpoint" / "latest.json").write_text(json.dumps(asdict(record)))
     setting = f"training.distillation.teacher={teacher.name}"
     refuse(
-        ["train", "digits", "--set", setting], tmp_path, 1, "The teacher was trained on other images",
-        "data.dataset: cifar100", "data.dataset: digits",
-    )  # fmt: skip
+        ["train", "digits", "--set", setting],
+        tmp_path,
+        1,
+        "The teacher was trained on other images",
+        "data.dataset: cifar100",
+        "data.dataset: digits",
+    )
 
 
 def test_a_full_disk_at_the_start_leaves_no_run_folder(tmp_path: Path) -> None:
@@ -174,9 +182,13 @@ def test_refuses_a_batch_that_is_not_so_many_equal_parts(tmp_path: Path) -> None
 @pytest.mark.parametrize("tf_config", ["{", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}'])
 def test_refuses_a_tf_config_that_does_not_say_which_worker_this_is(tf_config: str, tmp_path: Path) -> None:
     refuse(
-        ["train", "digits", "--strategy", "workers"], tmp_path, 2, "TF_CONFIG does not say which worker this is",
-        tf_config, TF_CONFIG=tf_config,
-    )  # fmt: skip
+        ["train", "digits", "--strategy", "workers"],
+        tmp_path,
+        2,
+        "TF_CONFIG does not say which worker this is",
+        tf_config,
+        TF_CONFIG=tf_config,
+    )
 
 
 def write_cifar100(folder: Path, label: int = 0) -> None:
@@ -209,9 +221,14 @@ def test_a_missing_extra_is_named(arguments: list[str], tmp_path: Path) -> None:
         "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')"
     )
     refuse(
-        arguments, tmp_path, 1, "'tensorflow', which is not installed", "pip install 'edgehybrid[train]'",
-        PYTHONPATH=str(tmp_path / "without"), PYTHONDONTWRITEBYTECODE="1",
-    )  # fmt: skip
+        arguments,
+        tmp_path,
+        1,
+        "'tensorflow', which is not installed",
+        "pip install 'edgehybrid[train]'",
+        PYTHONPATH=str(tmp_path / "without"),
+        PYTHONDONTWRITEBYTECODE="1",
+    )
 
 
 def test_without_a_network_the_download_is_refused_at_once(tmp_path: Path) -> None:
@@ -257,8 +274,7 @@ def test_evaluate_and_benchmark_the_newest_flatbuffer(run: Path, tmp_path: Path)
     evaluated = json.loads(call(["evaluate", model, "--json"], tmp_path).stdout)
     measured = json.loads(call(["benchmark", model, "--sessions", "1", "--timed-runs", "3", "--json"], tmp_path).stdout)
     assert measured["top1_percent"] == evaluated["top1_percent"]
-    (row,) = json.loads(call(["results", "--json"], tmp_path).stdout)["results"]
-    assert {key: row[key] for key in measured} == measured
+    assert json.loads(call(["results", "--json"], tmp_path).stdout)["results"] == [measured]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +288,62 @@ def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) ->
 
 def test_the_demo_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     report = {"rows": 2, "table": "", "comparisons": [], "html": "report.html"}
-    rows = [{"recipe": "digits"}, {"recipe": "digits_float"}]
+    rows = [make_row(), make_row(recipe="digits_float")]
     monkeypatch.setattr("edgehybrid.demo.demo", lambda *_: {"rows": rows, "report": report})
-    done = CliRunner().invoke(main, ["demo", "--json"])
-    assert json.loads(done.stdout)["rows"] == rows
+    done = CliRunner().invoke(main, ["demo", "--json", "--runs", "no_runs_are_here"])
+    assert json.loads(done.stdout)["rows"] == [row.as_dict() for row in rows]
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_the_demo_replaces_no_report_unless_told(name: str, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / name).write_text("mine")
+    refuse(["demo"], tmp_path, 1, "The report exists already", name, "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["results", "--csv", "--json"], ["either CSV or JSON", "--csv --json"]),
+        (["results", "--results", "a.sqlite", "--runs", "b"], ["--results --runs"]),
+        (["evaluate", "--keras", "--threads", "2"], ["--keras --threads"]),
+        (["train", "digits", "--resume", "a"], ["either a recipe to train, or a run to resume"]),
+        (["train", "--resume", "a", "--set", "training.epochs=2"], ["either a recipe to train, or a run to resume"]),
+    ],
+    ids=" ".join,
+)
+def test_refuses_options_that_cannot_both_be_meant(arguments: list[str], parts: list[str], tmp_path: Path) -> None:
+    done = call(arguments, tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("Error: ") == 1
+    for part in parts:
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["EDGEHYBRID_RUNS", "EDGEHYBRID_DATA"])
+def test_an_empty_variable_is_as_none(variable: str, tmp_path: Path) -> None:
+    results.append(tmp_path / "runs" / "results.sqlite", make_row())
+    done = call(["results"], tmp_path, **{variable: ""})
+    assert (done.returncode, done.stdout.count("digits")) == (0, 1), done.stderr
+
+
+def test_a_folder_that_cannot_keep_the_accuracy_still_gets_it(run: Path, tmp_path: Path) -> None:
+    model = run / "model.float32.x86_64.tflite"
+    kept = run / "model.float32.x86_64.evaluation.json"
+    first = call(["evaluate", str(model), "--json"], tmp_path)
+    before = kept.read_bytes()
+    with files_of_at_most(100):
+        done = call(["evaluate", str(model)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"top-1 {json.loads(first.stdout)['top1_percent']:.2f} %" in done.stdout
+    assert "Warning: The evaluation cannot be kept for later benchmarks: File too large." in done.stderr
+    assert kept.read_bytes() == before
+
+
+def test_a_valid_row_comes_with_no_reason_and_at_most_a_note(run: Path, tmp_path: Path) -> None:
+    done = call(["benchmark", str(run / "model.float32.x86_64.tflite"), "--timed-runs", "5", "--json"], tmp_path)
+    row = json.loads(done.stdout)
+    assert (row["verdict"] == "valid") == (not row["verdict_reasons"])
+    lines = done.stderr.splitlines()
+    assert lines[:-1] == [f"{row['verdict'].capitalize()}: {reason}" for reason in row["verdict_reasons"]]
+    assert lines[-1].startswith("Note: no accuracy")

@@ -1,7 +1,6 @@
 """converters/pipeline.py and converters/export.py: run folder → flatbuffer and sidecar."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,30 @@ from tiny_runs import random_run, tiny_recipe, unfinish
 
 from converters import pipeline
 from converters.pipeline import convert
+from edgehybrid.census.operators import census
 from edgehybrid.errors import ConversionError, DataError
-from edgehybrid.flatbuffer import read_model
-from edgehybrid.flatbuffer_census import census
+from edgehybrid.flatbuffer import read_flatbuffer
 from edgehybrid.recipe import load_recipe
-from edgehybrid.training.checkpoint import read_record
-from edgehybrid.training.run_folder import RunFolder, open_run
+from edgehybrid.runs.checkpoint import read_record
+from edgehybrid.runs.run_folder import RunFolder, open_run
+from edgehybrid.runs.sidecar import Sidecar, read_sidecar
 
 PACKED = "model.packed.x86_64.tflite"
 KEYS = (
-    "model", "model_sha256", "target", "format", "size_bytes", "packed_layers", "float_layers", "images", "verified_on",
-    "top1_agreement_percent", "max_abs_difference", "near_zero_flips", "warnings",
-)  # fmt: skip
+    "model",
+    "model_sha256",
+    "target",
+    "format",
+    "size_bytes",
+    "packed_layers",
+    "float_layers",
+    "images",
+    "verified_on",
+    "top1_agreement_percent",
+    "max_abs_difference",
+    "near_zero_flips",
+    "warnings",
+)
 
 
 @pytest.fixture
@@ -32,9 +43,8 @@ def run(converted_run: RunFolder, tmp_path: Path) -> RunFolder:
     return open_run(copy)
 
 
-def sidecar_of(run: RunFolder, file_format: str = "packed") -> dict[str, Any]:
-    sidecar: dict[str, Any] = json.loads((run.path / f"model.{file_format}.x86_64.json").read_text())
-    return sidecar
+def sidecar_of(run: RunFolder, file_format: str = "packed") -> Sidecar:
+    return read_sidecar(run.path / f"model.{file_format}.x86_64.tflite")
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -47,40 +57,41 @@ def missing(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("file_format", ["packed", "float32"])
 def test_the_sidecar_has_the_keys_of_the_command(converted_run: RunFolder, file_format: str) -> None:
-    assert set(KEYS) <= set(sidecar_of(converted_run, file_format))
+    assert set(KEYS) <= set(Sidecar.model_fields)
+    assert sidecar_of(converted_run, file_format).format == file_format
 
 
 def test_the_sidecar_names_its_flatbuffer_and_its_origin(converted_run: RunFolder) -> None:
     content = (converted_run.path / PACKED).read_bytes()
     sidecar = sidecar_of(converted_run)
-    assert sidecar["model_sha256"] == hashlib.sha256(content).hexdigest()
-    assert sidecar["size_bytes"] == len(content)
-    assert sidecar["recipe_sha256"] == converted_run.recipe_sha256
-    assert sidecar["checkpoint_sha256"] == read_record(converted_run).sha256
-    assert sidecar["run"] == converted_run.name
+    assert sidecar.model_sha256 == hashlib.sha256(content).hexdigest()
+    assert sidecar.size_bytes == len(content)
+    assert sidecar.recipe_sha256 == converted_run.recipe_sha256
+    assert sidecar.checkpoint_sha256 == read_record(converted_run).sha256
+    assert sidecar.run == converted_run.name
 
 
 def test_every_layer_is_in_the_promised_form(converted_run: RunFolder) -> None:
     # 22 layers; first, last and two shortcuts stay in full precision.
     packed, float32 = sidecar_of(converted_run), sidecar_of(converted_run, "float32")
-    assert (packed["packed_layers"], packed["float_layers"]) == (18, 4)
-    assert (float32["packed_layers"], float32["float_layers"]) == (0, 22)
+    assert (packed.packed_layers, packed.float_layers) == (18, 4)
+    assert (float32.packed_layers, float32.float_layers) == (0, 22)
 
 
 def test_the_sidecar_tells_what_the_flatbuffer_holds(converted_run: RunFolder) -> None:
-    names = {row.name for row in census(read_model(converted_run.path / PACKED))}
-    assert {layer["name"] for layer in sidecar_of(converted_run)["layers"].values()} == names
+    names = {row.name for row in census(read_flatbuffer(converted_run.path / PACKED))}
+    assert {layer.name for layer in sidecar_of(converted_run).layers.values()} == names
 
 
 def test_packing_makes_the_file_smaller(converted_run: RunFolder) -> None:
-    assert sidecar_of(converted_run)["size_bytes"] < sidecar_of(converted_run, "float32")["size_bytes"]
+    assert sidecar_of(converted_run).size_bytes < sidecar_of(converted_run, "float32").size_bytes
 
 
 def test_warns_of_words_that_are_not_full(converted_run: RunFolder) -> None:
     # 4, 8 and 16 channels do not fill words of 32.
-    (warning,) = sidecar_of(converted_run)["warnings"]
+    (warning,) = sidecar_of(converted_run).warnings
     assert "no multiple of 32" in warning
-    assert sidecar_of(converted_run, "float32")["warnings"] == []
+    assert sidecar_of(converted_run, "float32").warnings == ()
 
 
 def test_warns_of_a_training_that_is_not_finished(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +100,8 @@ def test_warns_of_a_training_that_is_not_finished(run: RunFolder, monkeypatch: p
     unfinish(run.path, epoch=1, step=2)
     result = convert(run, "x86_64", "packed", images=3, overwrite=True)
     epochs = run.recipe.training.epochs
-    assert f"1 of {epochs} epochs, and 2 steps" in result["warnings"][0]
-    assert (result["epochs"], sidecar_of(run)["warnings"]) == (1, result["warnings"])
+    assert f"1 of {epochs} epochs, and 2 steps" in result.warnings[0]
+    assert (result.epochs, sidecar_of(run).warnings) == (1, result.warnings)
 
 
 def test_refuses_to_replace_a_flatbuffer(run: RunFolder) -> None:
@@ -118,7 +129,7 @@ def test_overwrite_replaces_flatbuffer_and_sidecar(run: RunFolder, monkeypatch: 
     old = (run.path / PACKED).read_bytes()
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
     result = convert(run, "x86_64", "packed", images=3, overwrite=True)
-    assert result["images"] == 3
+    assert result.images == 3
     assert sidecar_of(run) == result
 
 
@@ -127,9 +138,9 @@ def test_without_test_images_it_compares_on_noise_and_says_so(run: RunFolder, mo
     monkeypatch.setattr(pipeline, "export", lambda *_: old)
     monkeypatch.setattr(pipeline, "open_source", missing)
     result = convert(run, "x86_64", "packed", images=5, overwrite=True)
-    assert result["verified_on"] == "substitute"
-    assert result["images"] == 5
-    assert any("noise" in warning and "There are no images." in warning for warning in result["warnings"])
+    assert result.verified_on == "substitute"
+    assert result.images == 5
+    assert any("noise" in warning and "There are no images." in warning for warning in result.warnings)
 
 
 def test_a_flatbuffer_of_the_wrong_form_is_refused(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +159,7 @@ def test_split_layers_convert_and_agree(tmp_path: Path, float_filter_input: str)
     )
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
     # 18 convolutions in two parts each, the shortcuts are placed in full precision by the recipe.
-    assert (result["packed_layers"], result["float_layers"]) == (18, 18 + 4)
+    assert (result.packed_layers, result.float_layers) == (18, 18 + 4)
 
 
 STANDARDISED = ("network.standardise_weights=true", "training.latent_weights.clip=false")
@@ -157,9 +168,9 @@ SWITCHES = ("network.thresholds=learned", "network.activation=rprelu", *STANDARD
 
 def test_a_network_with_every_switch_packs_and_agrees(tmp_path: Path) -> None:
     result = convert(random_run(tmp_path, tiny_recipe(*SWITCHES)), "x86_64", "packed", images=20)
-    assert (result["packed_layers"], result["float_layers"]) == (18, 4)
+    assert (result.packed_layers, result.float_layers) == (18, 4)
     # One PRELU for each of the 19 RPReLUs: after conv1, and two a block.
-    operators = [op.name for op in read_model(tmp_path / result["run"] / result["model"]).ops]
+    operators = [op.name for op in read_flatbuffer(tmp_path / result.run / result.model).ops]
     assert operators.count("PRELU") == 1 + 2 * 9
 
 
@@ -172,14 +183,14 @@ def test_a_network_with_every_switch_packs_and_agrees(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_switches_convert_and_agree(tmp_path: Path, switches: tuple[str, ...], file_format: Any) -> None:
     result = convert(random_run(tmp_path, tiny_recipe(*switches)), "x86_64", file_format, images=20)
-    assert result["packed_layers"] == (18 if file_format == "packed" else 0)
+    assert result.packed_layers == (18 if file_format == "packed" else 0)
 
 
 @pytest.mark.slow
 def test_thresholds_of_split_layers_convert_and_agree(tmp_path: Path) -> None:
     recipe = tiny_recipe("network.placement.float_fraction=0.25", *SWITCHES)
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
-    assert (result["packed_layers"], result["float_layers"]) == (18, 18 + 4)
+    assert (result.packed_layers, result.float_layers) == (18, 18 + 4)
 
 
 @pytest.mark.parametrize("file_format", ["packed", "float32"])
@@ -191,7 +202,7 @@ def test_vgg_with_every_switch_converts_and_agrees(
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125", "network.shortcut=every_convolution", *SWITCHES])
     result = convert(random_run(tmp_path, recipe), "x86_64", file_format, images=20)
     # 19 layers and three shortcuts; first and last in full precision.
-    assert result["packed_layers"] == (20 if file_format == "packed" else 0)
+    assert result.packed_layers == (20 if file_format == "packed" else 0)
 
 
 @pytest.mark.slow
@@ -201,7 +212,7 @@ def test_a_threshold_after_batch_norm_becomes_part_of_the_convolution(
     monkeypatch.setattr(pipeline, "open_source", missing)
     run = random_run(tmp_path, load_recipe("xnor_vgg", ["network.width=0.03125", "network.thresholds=learned"]))
     result = convert(run, "x86_64", images=20)
-    names = [op.name for op in read_model(run.path / result["model"]).ops]
+    names = [op.name for op in read_flatbuffer(run.path / result.model).ops]
     # Subtracted and quantised apart: the maps after the five pools. conv1's map, in full precision, is quantised apart.
     assert (names.count("LceQuantize"), names.count("SUB")) == (5 + 1, 5)
 
@@ -212,4 +223,4 @@ def test_vgg_converts_and_agrees_without_its_data_set(tmp_path: Path, monkeypatc
     recipe = load_recipe("xnor_vgg", ["network.width=0.03125"])
     result = convert(random_run(tmp_path, recipe), "x86_64", images=20)
     # 19 layers; first and last in full precision.
-    assert (result["packed_layers"], result["float_layers"]) == (17, 2)
+    assert (result.packed_layers, result.float_layers) == (17, 2)

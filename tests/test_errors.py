@@ -17,8 +17,11 @@ def test_a_part_that_is_not_there_has_no_line() -> None:
 
 def test_the_document_has_all_four_parts() -> None:
     assert EdgehybridError("No.", received=0).as_dict() == {
-        "what": "No.", "received": "0", "allowed": None, "next": None,
-    }  # fmt: skip
+        "what": "No.",
+        "received": "0",
+        "allowed": None,
+        "next": None,
+    }
 
 
 @pytest.mark.parametrize(("kind", "status"), [(EdgehybridError, 1), (UsageError, 2), (RecipeError, 2)])

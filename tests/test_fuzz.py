@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tiny_models import float_model
 
+from edgehybrid.census.operators import census
 from edgehybrid.errors import ModelFileError, RecipeError
-from edgehybrid.flatbuffer import parse_model
-from edgehybrid.flatbuffer_census import census
+from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.recipe import load_recipe, recipe_names, recipes_folder
 
 CASES = 2000
@@ -31,7 +31,7 @@ def test_damaged_flatbuffer_is_read_or_refused(seed: int) -> None:
     content = float_model()
     for _ in range(CASES):
         try:
-            census(parse_model(damaged(content, dice), "damaged"))
+            census(parse_flatbuffer(damaged(content, dice), "damaged"))
         except ModelFileError:
             refused += 1
     assert refused > 0, f"seed {seed}: no damage was noticed"

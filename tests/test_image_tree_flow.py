@@ -12,8 +12,8 @@ from file_opens import FileOpens
 from image_trees import write_tree
 from processes import COMMAND, call, finish, start_workers, wait_until
 
-from edgehybrid.training.checkpoint import Record, read_record
-from edgehybrid.training.run_folder import RunFolder, open_run
+from edgehybrid.runs.checkpoint import Record, read_record
+from edgehybrid.runs.run_folder import RunFolder, open_run
 
 RECIPE = """\
 name: tree
@@ -112,10 +112,10 @@ def test_two_workers_share_a_folder_of_images_and_go_on_inside_an_epoch(images: 
     assert Counter(opened.values()) == {1: 200 - rest, 2: rest}
 
     lines = run.epochs()
-    assert [line["epoch"] for line in lines] == [1, 2]
+    assert [line.epoch for line in lines] == [1, 2]
     for line in lines:
-        assert line["left_out_images"] == LEFT_OUT
-        correct = line["top1_train_percent"] / 100 * (TRAINED - LEFT_OUT)
+        assert line.left_out_images == LEFT_OUT
+        correct = line.top1_train_percent / 100 * (TRAINED - LEFT_OUT)
         assert correct == pytest.approx(round(correct), abs=1e-9)
 
     convert_and_evaluate(tmp_path, trained[0])

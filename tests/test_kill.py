@@ -10,15 +10,25 @@ import numpy as np
 import processes
 import pytest
 
-from edgehybrid.training.checkpoint import has_checkpoint, read_record
-from edgehybrid.training.run_folder import RunFolder, open_run
+from edgehybrid.runs.checkpoint import has_checkpoint, read_record
+from edgehybrid.runs.run_folder import RunFolder, open_run
 
 EPOCHS, STEPS = 3, 15  # of 1437 images in batches of 100
 RECIPE = (
-    "digits", "--set", "network.width=0.25", "--set", "data.image_side=8", "--set", "training.batch_size=100",
-    "--set", f"training.epochs={EPOCHS}", "--set", "training.deterministic=true",
-    "--set", "training.checkpoint_minutes=0",
-)  # fmt: skip
+    "digits",
+    "--set",
+    "network.width=0.25",
+    "--set",
+    "data.image_side=8",
+    "--set",
+    "training.batch_size=100",
+    "--set",
+    f"training.epochs={EPOCHS}",
+    "--set",
+    "training.deterministic=true",
+    "--set",
+    "training.checkpoint_minutes=0",
+)
 # 20 kills, of trainings that start 24 times.
 TRAININGS, KILLS = 4, 5
 BEFORE_FIRST_STEP_S = 4.0  # that TensorFlow makes the step's graph in, once there is a run folder
@@ -57,8 +67,7 @@ def arrays(run: RunFolder) -> dict[str, np.ndarray]:
 
 
 def lines(run: RunFolder) -> list[dict[str, object]]:
-    times = ("seconds", "images_per_second")
-    return [{key: value for key, value in line.items() if key not in times} for line in run.epochs()]
+    return [line.model_dump(exclude={"seconds", "images_per_second"}) for line in run.epochs()]
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ class Writer:
         options = BCONV_OPTIONS | {"channels_in": channels}
         return self.op(
             "LceBconv2d", [bits, weights, scales, bias, -1], (1, out_side, out_side, filters), options=options
-        )  # fmt: skip
+        )
 
     def conv(self, real: int, filters: int, kernel: int, out_side: int) -> int:
         channels = self.shape(real)[-1]

@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 
 # A 3×3 binary convolution, SAME with pad value +1.
 BCONV_OPTIONS = {
-    "channels_in": 40, "dilation_height_factor": 1, "dilation_width_factor": 1,
-    "fused_activation_function": 0, "pad_values": 1, "padding": 0, "stride_height": 1, "stride_width": 1,
-}  # fmt: skip
+    "channels_in": 40,
+    "dilation_height_factor": 1,
+    "dilation_width_factor": 1,
+    "fused_activation_function": 0,
+    "pad_values": 1,
+    "padding": 0,
+    "stride_height": 1,
+    "stride_width": 1,
+}
 
 
 @dataclass
@@ -119,9 +125,12 @@ def _tensor(tensor: TinyTensor, buffer: int) -> Any:
     if tensor.scale is not None:
         quantisation = schema.QuantizationParametersT(scale=[tensor.scale], zeroPoint=[0])
     return schema.TensorT(
-        shape=list(tensor.shape), type=getattr(schema.TensorType, tensor.type_name.upper()), buffer=buffer,
-        name=tensor.name, quantization=quantisation,
-    )  # fmt: skip
+        shape=list(tensor.shape),
+        type=getattr(schema.TensorType, tensor.type_name.upper()),
+        buffer=buffer,
+        name=tensor.name,
+        quantization=quantisation,
+    )
 
 
 def _buffer(data: NDArray[Any] | None) -> Any:

@@ -8,12 +8,13 @@ weights, reads N²·I inputs, writes M²·O outputs and makes M²·k²·I·O MAC
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from edgehybrid.cost.logical_layers import LogicalLayer
+from edgehybrid.census.logical_layers import LogicalLayer
 from edgehybrid.cost.rules import Rules
 from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.networks import FLOAT_BITS
 
 Part = Literal["input", "weight", "output", "alpha", "mac", "alpha_mac"]
+PJ_PER_UJ = 1e6
 # A filter of at most so many bits has integer weights and one scale, alpha.
 MAX_SCALED_BITS = 8
 

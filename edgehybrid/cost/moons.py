@@ -17,11 +17,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
-from edgehybrid.cost.logical_layers import LogicalLayer
+from edgehybrid.census.logical_layers import LogicalLayer
 from edgehybrid.errors import UsageError, did_you_mean
 from edgehybrid.networks import FLOAT_BITS
-
-PJ_PER_UJ = 1e6
 
 
 class MoonsEnergy(NamedTuple):
@@ -77,8 +75,9 @@ class MoonsModel:
             if not (value > 0 or (may_be_zero and value == 0)) or (math.isinf(value) and not may_be_zero):
                 raise UsageError(
                     f"The constant '{field.name}' of the Moons model is out of range.",
-                    received=value, allowed="≥ 0" if may_be_zero else "> 0",
-                )  # fmt: skip
+                    received=value,
+                    allowed="≥ 0" if may_be_zero else "> 0",
+                )
 
     def mac_energy_pj(self, bits: float) -> float:
         """E_MAC at a width."""
@@ -131,9 +130,11 @@ def moons_model(settings: Iterable[str]) -> MoonsModel:
         name, _, text = setting.partition("=")
         if name not in names:
             raise UsageError(
-                "The Moons model has no constant of that name.", received=setting, allowed=", ".join(names),
+                "The Moons model has no constant of that name.",
+                received=setting,
+                allowed=", ".join(names),
                 next_step=did_you_mean(name, names),
-            )  # fmt: skip
+            )
         try:
             given[name] = float(text)
         except ValueError as error:
@@ -146,5 +147,5 @@ def moons_model(settings: Iterable[str]) -> MoonsModel:
             f"The Moons model needs the constant '{missing[0]}', which has no default.",
             received=", ".join(given) or "none",
             next_step=f"Add {' '.join(f'--moons {name}=VALUE' for name in missing)}.",
-        )  # fmt: skip
+        )
     return MoonsModel(**given)

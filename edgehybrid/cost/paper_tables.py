@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Literal
 
-from edgehybrid.cost import cost_of
+from edgehybrid.cost.recipe_cost import cost_of
 from edgehybrid.recipe import load_recipe, recipe_names
 
 RATIOS = ("energy_efficiency_fp", "energy_efficiency_xnor", "memory_compression_fp", "memory_compression_xnor")
@@ -81,10 +81,15 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """The object that ``cost --paper-tables`` prints."""
         return {
-            "table": self.table, "recipe": self.recipe, "ratio": self.ratio, "published": self.published,
-            "computed": self.computed, "relative_error_percent": self.relative_error_percent,
-            "agreement": self.agreement, "hypothesis": self.hypothesis or None,
-        }  # fmt: skip
+            "table": self.table,
+            "recipe": self.recipe,
+            "ratio": self.ratio,
+            "published": self.published,
+            "computed": self.computed,
+            "relative_error_percent": self.relative_error_percent,
+            "agreement": self.agreement,
+            "hypothesis": self.hypothesis or None,
+        }
 
 
 def figures() -> Iterator[Figure]:

@@ -1,10 +1,15 @@
 """Draws the energy of each layer, stacked by kind of operation, as SVG."""
 
-import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from edgehybrid.cost import PJ_PER_UJ, LayerCost, NetworkCost
-from edgehybrid.errors import MissingExtraError
+from edgehybrid.cost.energy import PJ_PER_UJ
+from edgehybrid.cost.network_cost import LayerCost, NetworkCost
+from edgehybrid.svg import svg_document
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Accesses in blues and greens, arithmetic in red and yellow; after Okabe and Ito, for colour-blind readers.
 PARTS = {
@@ -15,6 +20,7 @@ PARTS = {
     "mac": ("MACs", "#d55e00"),
     "alpha_mac": ("scale MACs", "#f0c040"),
 }
+_FONT_POINTS = 9
 _BAR_INCHES = 0.2
 _WIDTH_INCHES = 9.0
 _NAME_LENGTH = 32
@@ -28,48 +34,38 @@ def energy_svg(networks: Sequence[tuple[str, NetworkCost]]) -> str:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "report") from error
     rows = [len(cost.layers) for _, cost in networks]
-    height = _LEGEND_INCHES + sum(_BAR_INCHES * count + _PANEL_INCHES for count in rows)
-    with matplotlib.rc_context():
-        # A user's own settings must not change the drawing; text stays text; equal costs give equal bytes.
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "edgehybrid cost", "text.parse_math": False, "font.size": 9}
-        )
-        figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
-        panels = figure.subplots(
-            len(networks), 1, squeeze=False, sharex=True, height_ratios=[count + 3 for count in rows]
-        )[:, 0]
-        for axes, (name, cost) in zip(panels, networks, strict=True):
-            left = [0.0] * len(cost.layers)
-            places = range(len(cost.layers))
-            for part, (label, colour) in PARTS.items():
-                # A replaced access (rule residual_source) is part of the one that replaces it.
-                widths = [getattr(layer.energy, f"{part}_pj") / PJ_PER_UJ for layer in cost.layers]
-                axes.barh(places, widths, left=left, color=colour, label=label, height=0.8)
-                left = [start + width for start, width in zip(left, widths, strict=True)]
-            axes.set_yticks(places, [_label(layer) for layer in cost.layers])
-            axes.invert_yaxis()
-            axes.margins(y=0.01)
-            axes.set_xlim(left=0)
-            axes.tick_params(labelbottom=True)
-            axes.set_xlabel("energy of one inference (modelled), µJ")
-            axes.grid(axis="x", color="#dddddd")
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.set_title(
-                f"{name}: {cost.energy_uj:,.2f} µJ, rules {cost.rules}, table {cost.table}", loc="left", fontsize=10
-            )
-        handles, labels = panels[0].get_legend_handles_labels()
+
+    def draw(figure: "Figure") -> None:
+        figure.set_size_inches(_WIDTH_INCHES, _LEGEND_INCHES + sum(_BAR_INCHES * n + _PANEL_INCHES for n in rows))
+        panels = figure.subplots(len(networks), 1, squeeze=False, sharex=True, height_ratios=[n + 3 for n in rows])
+        for axes, (name, cost) in zip(panels[:, 0], networks, strict=True):
+            _draw_panel(axes, name, cost)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(PARTS), frameon=False)
-        drawing = io.StringIO()
-        figure.savefig(drawing, format="svg", metadata={"Date": None})
-    return drawing.getvalue()
+
+    return svg_document("edgehybrid cost", draw, _FONT_POINTS)
+
+
+def _draw_panel(axes: "Axes", name: str, cost: NetworkCost) -> None:
+    left = [0.0] * len(cost.layers)
+    places = range(len(cost.layers))
+    for part, (label, colour) in PARTS.items():
+        # A replaced access (rule residual_source) is part of the one that replaces it.
+        widths = [getattr(layer.energy, f"{part}_pj") / PJ_PER_UJ for layer in cost.layers]
+        axes.barh(places, widths, left=left, color=colour, label=label, height=0.8)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.set_yticks(places, [_label(layer) for layer in cost.layers])
+    axes.invert_yaxis()
+    axes.margins(y=0.01)
+    axes.set_xlim(left=0)
+    axes.tick_params(labelbottom=True)
+    axes.set_xlabel("energy of one inference (modelled), µJ")
+    axes.grid(axis="x", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    title = f"{name}: {cost.energy_uj:,.2f} µJ, rules {cost.rules}, table {cost.table}"
+    axes.set_title(title, loc="left", fontsize=_FONT_POINTS + 1)
 
 
 def _label(cost: LayerCost) -> str:

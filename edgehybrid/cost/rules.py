@@ -113,6 +113,8 @@ def _differs(rules: Rules, name: str, rule: str) -> bool:
 def _unknown(problem: str, received: str, known: Iterable[str]) -> UsageError:
     names = list(known)
     return UsageError(
-        problem, received=received, allowed=", ".join(names),
+        problem,
+        received=received,
+        allowed=", ".join(names),
         next_step=did_you_mean(received, names),
-    )  # fmt: skip
+    )

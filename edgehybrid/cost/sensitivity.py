@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgehybrid.cost import cost_of_layers
-from edgehybrid.cost.logical_layers import LogicalLayer
+from edgehybrid.census.logical_layers import LogicalLayer
+from edgehybrid.cost.network_cost import cost_of_layers
 from edgehybrid.cost.rules import Rules
 from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.errors import UsageError
@@ -109,9 +109,10 @@ def sensitivity_of(networks: Mapping[str, Counted], rules: Rules, tables: Sequen
     """
     if len(networks) < 2:
         raise UsageError(
-            "An order needs two networks at least.", received=", ".join(networks) or "none",
+            "An order needs two networks at least.",
+            received=", ".join(networks) or "none",
             next_step="edgehybrid cost --sensitivity RECIPE RECIPE…",
-        )  # fmt: skip
+        )
     variants: list[Variant] = []
     refused: dict[str, str] = {}
     for number, table in enumerate(tables):
@@ -148,6 +149,4 @@ def _with_crossing(base: Variant, changed: Variant) -> Variant:
                 crossings.append((abs(factor - 1), (first, second, factor)))
     if not crossings:
         return changed
-    return Variant(
-        changed.table, changed.constant, changed.factor, changed.energy_uj, changed.order, min(crossings)[1]
-    )  # fmt: skip
+    return Variant(changed.table, changed.constant, changed.factor, changed.energy_uj, changed.order, min(crossings)[1])

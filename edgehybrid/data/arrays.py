@@ -86,8 +86,9 @@ def _digits(side: int, name: SplitName) -> Split:
     if side % 8:
         raise DataError(
             "The digits have 8×8 pixels and are scaled up by a whole number.",
-            received=f"data.image_side: {side}", allowed="a multiple of 8",
-        )  # fmt: skip
+            received=f"data.image_side: {side}",
+            allowed="a multiple of 8",
+        )
     bunch = load_digits()
     # Grey levels are 0 … 16 in the source.
     pixels = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
@@ -194,12 +195,14 @@ def _check(name: str, split: Split, data: Data) -> None:
     if split.images.shape[1:] != expected:
         raise DataError(
             f"The {name} images of '{data.dataset}' have another shape than the recipe says.",
-            received=split.images.shape[1:], allowed=expected,
+            received=split.images.shape[1:],
+            allowed=expected,
             next_step="Set data.image_side to the side of the images.",
-        )  # fmt: skip
+        )
     low, high = int(split.labels.min()), int(split.labels.max())
     if low < 0 or high >= data.classes:
         raise DataError(
             f"The {name} labels of '{data.dataset}' are out of range.",
-            received=f"{low} … {high}", allowed=f"0 … {data.classes - 1}",
-        )  # fmt: skip
+            received=f"{low} … {high}",
+            allowed=f"0 … {data.classes - 1}",
+        )

@@ -8,7 +8,7 @@ import math
 from typing import Any, NamedTuple
 
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe_training import Augmentation, PaddedCrop, RandomResizedCrop
+from edgehybrid.recipe.training import Augmentation, PaddedCrop, RandomResizedCrop
 
 # How often a crop is drawn anew that does not fit into the image, as in torchvision.
 TRIES = 10

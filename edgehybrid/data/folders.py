@@ -36,10 +36,11 @@ def list_tree(folder: Path, name: SplitName, classes: int) -> ImageFiles:
     half = folder / SUBFOLDERS[name]
     if not half.is_dir():
         raise DataError(
-            f"The folder of images has no '{half.name}'.", received=folder,
+            f"The folder of images has no '{half.name}'.",
+            received=folder,
             allowed="train/<class>/*.JPEG and val/<class>/*.JPEG",
             next_step=f"Put the {name} images of each class into a folder of their own in {half}.",
-        )  # fmt: skip
+        )
     names = _class_names(half)
     other = folder / ("val" if name == "train" else "train")
     if other.is_dir() and (different := sorted(set(names) ^ set(_class_names(other)))):
@@ -51,9 +52,10 @@ def list_tree(folder: Path, name: SplitName, classes: int) -> ImageFiles:
     if len(names) != classes:
         raise DataError(
             f"{half}: the images have another number of classes than the recipe says.",
-            received=f"{len(names)} class folders", allowed=f"data.classes: {classes}",
+            received=f"{len(names)} class folders",
+            allowed=f"data.classes: {classes}",
             next_step=f"Correct data.path, or set data.classes to {len(names)}.",
-        )  # fmt: skip
+        )
     found = [_image_paths(half / class_name) for class_name in names]
     labels = np.repeat(np.arange(classes, dtype=np.int64), [len(paths) for paths in found])
     return ImageFiles(tuple(path for paths in found for path in paths), labels)
@@ -64,9 +66,10 @@ def _class_names(half: Path) -> list[str]:
     for entry in found:
         if not entry.is_dir():
             raise DataError(
-                f"{entry.path}: a file stands among the class folders.", allowed=f"{half}/<class>/*.JPEG",
+                f"{entry.path}: a file stands among the class folders.",
+                allowed=f"{half}/<class>/*.JPEG",
                 next_step="Move it into its class folder, or remove it.",
-            )  # fmt: skip
+            )
     return [entry.name for entry in found]
 
 
@@ -77,9 +80,10 @@ def _image_paths(class_folder: Path) -> list[str]:
     for path in paths:
         if not path.lower().endswith(SUFFIXES):
             raise DataError(
-                f"{path}: this is no image, by its name.", allowed=f"names that end in {', '.join(SUFFIXES)}",
+                f"{path}: this is no image, by its name.",
+                allowed=f"names that end in {', '.join(SUFFIXES)}",
                 next_step="Remove it from the class folder.",
-            )  # fmt: skip
+            )
     return paths
 
 

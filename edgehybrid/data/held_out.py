@@ -34,8 +34,9 @@ def hold_out(labels: Labels, count: int, classes: int) -> tuple[Indices, Indices
         raise DataError(
             "data.validation_images leaves a class without training images.",
             received=f"{count}, which are {quota[label]} of the {of_each_class[label]} images of class {label}",
-            allowed="fewer than every class has", next_step="Set data.validation_images lower.",
-        )  # fmt: skip
+            allowed="fewer than every class has",
+            next_step="Set data.validation_images lower.",
+        )
     # By class, in random order within each: the first images of every class are held out.
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(of_each_class) - of_each_class, of_each_class)

@@ -21,7 +21,7 @@ from edgehybrid.data.sharding import WHOLE, Shard, check_shard, span, steps_of
 from edgehybrid.errors import DataError
 from edgehybrid.model.compat import tf
 from edgehybrid.recipe import Data
-from edgehybrid.recipe_training import Augmentation, RandomResizedCrop
+from edgehybrid.recipe.training import Augmentation, RandomResizedCrop
 
 Part = Split | ImageFiles | Records
 # One thread prepares small images some ten times faster than a processor trains on them.

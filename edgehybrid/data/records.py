@@ -58,14 +58,17 @@ def prepared_imagenet(name: SplitName, classes: int) -> Records:
     if builder.info.file_format.name != "ARRAY_RECORD":
         raise DataError(
             "tensorflow-datasets has prepared ImageNet in files that cannot be read in any order.",
-            received=f"{builder.info.file_format.name} in {folder}", allowed="ARRAY_RECORD",
+            received=f"{builder.info.file_format.name} in {folder}",
+            allowed="ARRAY_RECORD",
             next_step=f"Remove that folder, or set TFDS_DATA_DIR to another, and run once: {PREPARE}",
-        )  # fmt: skip
+        )
     if classes != CLASSES:
         raise DataError(
-            "ImageNet has another number of classes than the recipe says.", received=f"data.classes: {classes}",
-            allowed=CLASSES, next_step="Name a folder of images with these classes in data.path.",
-        )  # fmt: skip
+            "ImageNet has another number of classes than the recipe says.",
+            received=f"data.classes: {classes}",
+            allowed=CLASSES,
+            next_step="Name a folder of images with these classes in data.path.",
+        )
     records = builder.as_data_source(split=SPLITS[name], decoders={"image": tfds.decode.SkipDecoding()})
     return Records(records, _labels(records, folder / f"edgehybrid-{SPLITS[name]}-labels.npy"))
 

@@ -23,7 +23,7 @@ from edgehybrid.data.held_out import Indices, hold_out
 from edgehybrid.data.records import Records, prepared_imagenet
 from edgehybrid.data.sharding import Shard, left_out, steps_of
 from edgehybrid.recipe import Data
-from edgehybrid.recipe_training import Augmentation
+from edgehybrid.recipe.training import Augmentation
 
 if TYPE_CHECKING:
     from edgehybrid.data.pipeline import Batches

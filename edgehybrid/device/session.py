@@ -14,13 +14,13 @@ import numpy as np
 
 from edgehybrid.device.board import peak_memory_bytes
 from edgehybrid.errors import EdgehybridError
-from edgehybrid.flatbuffer import read_model
+from edgehybrid.flatbuffer import read_flatbuffer
 from edgehybrid.runtime.interpreter import load_interpreter
 
 
 def measure(path: Path, threads: int, warmup_runs: int, runs: int) -> dict[str, Any]:
     """Times single inferences of one random image, each on its own, after untimed ones."""
-    model = read_model(path)
+    model = read_flatbuffer(path)
     shape = model.tensors[model.inputs[0]].shape
     image = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     interpreter = load_interpreter(path, threads)

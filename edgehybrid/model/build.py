@@ -7,6 +7,7 @@ from edgehybrid.model.compat import keras
 from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Layer, Network
+from edgehybrid.networks.parts import float_part, quantised_part
 
 # The first author's published code (pca-hybrid, 2019): eps 1e-4, running averages updated by a tenth.
 BATCH_NORM_EPSILON = 1e-4
@@ -62,8 +63,8 @@ def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
         real = keras.layers.Activation(quantizer(layer.activation_bits), name=f"{layer.name}_float_input")(shifted)
     return keras.layers.Concatenate(name=layer.name)(
         [
-            _float_convolution(layer, layer.float_filters, f"{layer.name}_float")(real),
-            _quantised_convolution(layer, network, network.pad_value, f"{layer.name}_quantised")(shifted),
+            _float_convolution(layer, layer.float_filters, float_part(layer.name))(real),
+            _quantised_convolution(layer, network, network.pad_value, quantised_part(layer.name))(shifted),
         ]
     )
 
@@ -76,18 +77,31 @@ def _shifted(layer: Layer, network: Network, x: Any) -> Any:
 def _float_convolution(layer: Layer, filters: int, name: str) -> Any:
     make = PointwiseConv2D if layer.kernel_side == 1 else keras.layers.Conv2D
     return make(
-        filters, layer.kernel_side, layer.stride, padding="same", use_bias=False,
-        kernel_initializer=_initializer(layer), name=name,
-    )  # fmt: skip
+        filters,
+        layer.kernel_side,
+        layer.stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=_initializer(layer),
+        name=name,
+    )
 
 
 def _quantised_convolution(layer: Layer, network: Network, pad_value: int, name: str) -> Any:
     return ScaledQuantConv2D(
-        layer.quantised_filters, layer.kernel_side, layer.stride, padding="same", pad_values=float(pad_value),
-        input_quantizer=quantizer(layer.activation_bits), kernel_quantizer=quantizer(layer.weight_bits),
-        use_bias=False, kernel_initializer=_initializer(layer), kernel_constraint=None,
-        standardise=network.standardised_weights, name=name,
-    )  # fmt: skip
+        layer.quantised_filters,
+        layer.kernel_side,
+        layer.stride,
+        padding="same",
+        pad_values=float(pad_value),
+        input_quantizer=quantizer(layer.activation_bits),
+        kernel_quantizer=quantizer(layer.weight_bits),
+        use_bias=False,
+        kernel_initializer=_initializer(layer),
+        kernel_constraint=None,
+        standardise=network.standardised_weights,
+        name=name,
+    )
 
 
 def _apply_dense(layer: Layer, network: Network, x: Any) -> Any:

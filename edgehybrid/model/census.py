@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from edgehybrid.cost.logical_layers import LogicalLayer, normal_form
+from edgehybrid.census.logical_layers import LogicalLayer, normal_form
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras
@@ -38,7 +38,7 @@ def layers_of_keras(model: Any) -> list[LogicalLayer]:
                 f"Layer '{layer.name}' has weights that are not counted.",
                 received=type(layer).__name__,
                 allowed="convolutions, dense layers, " + ", ".join(kind.__name__ for kind in UNCOUNTED),
-            )  # fmt: skip
+            )
     return [normal_form(layer) for layer in found.values()]
 
 

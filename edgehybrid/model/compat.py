@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 
 from edgehybrid.errors import EdgehybridError, MissingExtraError
-from edgehybrid.quiet_start import quiet_start
+from edgehybrid.runtime.quiet_start import quiet_start
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise EdgehybridError(

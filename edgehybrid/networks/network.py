@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-FLOAT_BITS = 32
+from edgehybrid.recipe.network import FLOAT_BITS
 
 Kind = Literal["conv", "shortcut", "dense"]
 Op = Literal["layer", "batch_norm", "relu", "rprelu", "max_pool", "global_average_pool", "flatten", "add"]
@@ -27,8 +27,8 @@ class Layer:
             the map that the layer reads.
         float_filters: how many of the filters are in full precision; all of them in a full-precision layer.
         float_filter_input: what the full-precision filters of a split layer read: the real map, or its sign.
-        reason: the selector of the recipe that put the layer in full precision; ``float_fraction`` where that
-            field put filters in full precision; else ``quantised``.
+        reason: the selector of the recipe that decided the bits; ``float_fraction`` where that field put filters in
+            full precision; ``quantised`` where no selector named the layer.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Network:
         return sum(layer.macs for layer in self.layers)
 
 
-class Graph:
+class GraphBuilder:
     """Collects nodes in forward order. Each method returns the name of the node it adds."""
 
     def __init__(self, layers: tuple[Layer, ...], activation: Activation) -> None:

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from edgehybrid.errors import RecipeError, did_you_mean
-from edgehybrid.networks.network import FLOAT_BITS, Layer
+from edgehybrid.networks.network import Layer
 from edgehybrid.recipe import Placement
+from edgehybrid.recipe.network import FLOAT_BITS
 
+_ROUNDING_SLACK = 1e-9
 # The names of the layers that each selector means.
 Selectors = Mapping[str, set[str]]
 
@@ -19,17 +22,28 @@ def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
     intra-layer sectioning); shortcuts and dense layers are not split.
 
     Raises:
-        RecipeError: a selector that names nothing in this network.
+        RecipeError: a selector that names nothing in this network, or one of ``bits`` that decides nothing.
     """
     selectors = _selectors(layers)
-    for name in placement.full_precision:
-        if name not in selectors:
+    for field, names in (("full_precision", placement.full_precision), ("bits", placement.bits)):
+        for name in names:
+            if name not in selectors:
+                raise RecipeError(
+                    f"A selector of network.placement.{field} names nothing in this network.",
+                    received=name,
+                    allowed=", ".join(selectors),
+                    next_step=did_you_mean(name, selectors),
+                )
+    decisions = [_decision(layer, placement, selectors) for layer in layers]
+    for name in placement.bits:
+        if not any(decision.by_bits and decision.reason == name for decision in decisions):
             raise RecipeError(
-                "A selector of network.placement.full_precision names nothing in this network.",
-                received=name, allowed=", ".join(selectors),
-                next_step=did_you_mean(name, selectors),
-            )  # fmt: skip
-    return tuple(_place_one(layer, placement, selectors) for layer in layers)
+                "A selector of network.placement.bits decides nothing: others decide all of its layers.",
+                received=f"{name}: {placement.bits[name]}",
+                allowed="a selector with a layer that full_precision does not name, and no later selector of bits",
+                next_step=f"Remove it, or what names {', '.join(sorted(selectors[name]))}.",
+            )
+    return tuple(_place_one(layer, placement, decision) for layer, decision in zip(layers, decisions, strict=True))
 
 
 def _selectors(layers: tuple[Layer, ...]) -> Selectors:
@@ -48,22 +62,51 @@ def _selectors(layers: tuple[Layer, ...]) -> Selectors:
     return selectors | {layer.name: {layer.name} for layer in layers}
 
 
-def _place_one(layer: Layer, placement: Placement, selectors: Selectors) -> Layer:
+class _Decision(NamedTuple):
+    weight_bits: int
+    activation_bits: int
+    reason: str
+    by_bits: bool = False
+
+
+def _decision(layer: Layer, placement: Placement, selectors: Selectors) -> _Decision:
+    """By the first selector of ``full_precision`` that names the layer, else the last of ``bits``, else for all."""
     for name in placement.full_precision:
         if layer.name in selectors[name]:
-            return replace(
-                layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=layer.out_channels,
-                reason=name,
-            )  # fmt: skip
-    # The small number keeps 0.1 · 10 · k at k although 0.1 has no exact binary form.
-    split = math.floor(placement.float_fraction * layer.out_channels + 1e-9) if layer.kind == "conv" else 0
-    if split == layer.out_channels:
+            return _Decision(FLOAT_BITS, FLOAT_BITS, name)
+    for name, bits in reversed(placement.bits.items()):
+        if layer.name in selectors[name]:
+            return _Decision(bits, bits, name, by_bits=True)
+    return _Decision(placement.weight_bits, placement.activation_bits, "quantised")
+
+
+def _place_one(layer: Layer, placement: Placement, decision: _Decision) -> Layer:
+    split = split_filters(placement.float_fraction, layer.out_channels) if layer.kind == "conv" else 0
+    if decision.weight_bits == FLOAT_BITS or split == layer.out_channels:
         return replace(
-            layer, weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, float_filters=split,
-            reason="float_fraction",
-        )  # fmt: skip
+            layer,
+            weight_bits=FLOAT_BITS,
+            activation_bits=FLOAT_BITS,
+            float_filters=layer.out_channels,
+            reason=decision.reason if decision.weight_bits == FLOAT_BITS else "float_fraction",
+        )
     return replace(
-        layer, weight_bits=placement.weight_bits, activation_bits=placement.activation_bits,
-        float_filters=split, float_filter_input=placement.float_filter_input,
-        reason="float_fraction" if split else "quantised",
-    )  # fmt: skip
+        layer,
+        weight_bits=decision.weight_bits,
+        activation_bits=decision.activation_bits,
+        float_filters=split,
+        float_filter_input=placement.float_filter_input,
+        reason="float_fraction" if split else decision.reason,
+    )
+
+
+def split_filters(fraction: float, filters: int, rounding: Literal["floor", "round", "ceil"] = "floor") -> int:
+    """How many of a layer's filters are in full precision; networks round down.
+
+    The small number keeps 0.1 · 10 · k at k although 0.1 has no exact binary form.
+    """
+    exact = fraction * filters
+    if rounding == "floor":
+        return math.floor(exact + _ROUNDING_SLACK)
+    rounded = round if rounding == "round" else math.ceil
+    return min(filters, rounded(exact - _ROUNDING_SLACK))

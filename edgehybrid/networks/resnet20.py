@@ -1,18 +1,29 @@
 """ResNet-20: three stages of three two-convolution blocks, 16/32/64 filters times the width."""
 
-from edgehybrid.networks.network import Activation, Graph, Layer, Node
+from edgehybrid.errors import RecipeError
+from edgehybrid.networks.network import GraphBuilder, Layer, Node
+from edgehybrid.recipe import NetworkRecipe
 
 STAGES = (16, 32, 64)
 BLOCKS_A_STAGE = 3
 
 
-def layers(width: float, image_side: int, image_channels: int, classes: int) -> tuple[Layer, ...]:
+def layers(part: NetworkRecipe, image_side: int, image_channels: int, classes: int) -> tuple[Layer, ...]:
     """The 22 layers in forward order, precision not yet assigned.
 
     Stages 2 and 3 begin with stride 2 and a 1×1 stride-2 shortcut. Source: Chakraborty et al. 2019, section
     2.1; the counts behind their Tables 4 and 5 fix the shortcut convolutions and the classifier.
+
+    Raises:
+        RecipeError: ``residual``, which adds what is there already.
     """
-    filters = [int(stage * width) for stage in STAGES]
+    if part.residual:
+        raise RecipeError(
+            "network.residual adds shortcuts to a network without; ResNet-20 has its own.",
+            received="residual: true",
+            allowed="residual: false, or architecture: vgg19",
+        )
+    filters = [int(stage * part.width) for stage in STAGES]
     side, channels = image_side, filters[0]
     found = [Layer("conv1", "conv", image_channels, channels, 3, 1, side, side, side, stage=1)]
     for stage, out in enumerate(filters, start=1):
@@ -31,18 +42,19 @@ def layers(width: float, image_side: int, image_channels: int, classes: int) -> 
     return tuple(found)
 
 
-def graph(layers: tuple[Layer, ...], activation: Activation) -> tuple[Node, ...]:
+def graph(part: NetworkRecipe, layers: tuple[Layer, ...]) -> tuple[Node, ...]:
     """The forward pass, one shortcut a convolution, as in the first author's code (pca-hybrid, 2019)::
 
         y = relu(bn(conv1(bn(x)))) + shortcut(x)
         z = relu(bn(conv2(bn(y))) + y)
 
     and at the end: average pool, BatchNorm, dense layer, BatchNorm. A full-precision shortcut is convolution
-    and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution. ``activation``
-    stands where these formulas have relu.
+    and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution. The activation
+    of ``part`` stands where these formulas have relu; ``part.shortcut`` changes nothing, for a shortcut leads round
+    every convolution already.
     """
     by_name = {layer.name: layer for layer in layers}
-    g = Graph(layers, activation)
+    g = GraphBuilder(layers, part.activation)
     x = g.activation("conv1", g.normalised_layer("conv1", "image"))
     for stage in range(1, len(STAGES) + 1):
         for block in range(1, BLOCKS_A_STAGE + 1):

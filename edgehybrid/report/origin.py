@@ -1,16 +1,15 @@
 """Keeps a number only where its origin is proven: row → flatbuffer → checkpoint → recipe."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.recipe import Recipe
-from edgehybrid.training.checkpoint import read_record
-from edgehybrid.training.run_folder import open_run
-
-Row = Mapping[str, Any]
+from edgehybrid.results import Row
+from edgehybrid.runs.checkpoint import read_record
+from edgehybrid.runs.run_folder import open_run
+from edgehybrid.runs.sidecar import read_sidecar
 
 
 class Entry(NamedTuple):
@@ -46,20 +45,21 @@ def recipe_of(row: Row, runs_folder: Path) -> Recipe:
     The flatbuffer's sidecar must name the row's model hash, the run, its recipe and its present checkpoint.
 
     Raises:
-        RunError: a missing or unreadable file, or two hashes that differ.
+        RunError: a missing or unreadable file of the run, or two hashes that differ.
+        ModelFileError: no sidecar, or a damaged one.
     """
     run_name, model = _plain_name(row, "run"), _plain_name(row, "model")
     run = open_run(runs_folder / run_name)
     checkpoint = read_record(run)
-    sidecar = _read_sidecar((run.path / model).with_suffix(".json"))
+    sidecar = read_sidecar(run.path / model)
     again = "Convert and benchmark the run again."
     for what, claimed, proof, next_step in (
-        ("recipe name", row["recipe"], run.recipe.name, again),
-        ("recipe hash", row["recipe_sha256"], run.recipe_sha256, again),
-        ("model hash", row["model_sha256"], sidecar.get("model_sha256"), "Benchmark the run's model again."),
-        ("run of the model", sidecar.get("run"), run.name, again),
-        ("recipe hash of the model", sidecar.get("recipe_sha256"), run.recipe_sha256, again),
-        ("checkpoint hash of the model", sidecar.get("checkpoint_sha256"), checkpoint.sha256, again),
+        ("recipe name", row.recipe, run.recipe.name, again),
+        ("recipe hash", row.recipe_sha256, run.recipe_sha256, again),
+        ("model hash", row.model_sha256, sidecar.model_sha256, "Benchmark the run's model again."),
+        ("run of the model", sidecar.run, run.name, again),
+        ("recipe hash of the model", sidecar.recipe_sha256, run.recipe_sha256, again),
+        ("checkpoint hash of the model", sidecar.checkpoint_sha256, checkpoint.sha256, again),
     ):
         if claimed is None or claimed != proof:
             problem = f"The {what} is {_short(claimed)}, but the run says {_short(proof)}."
@@ -68,7 +68,7 @@ def recipe_of(row: Row, runs_folder: Path) -> Recipe:
 
 
 def _reading_order(row: Row) -> tuple[str, ...]:
-    return tuple(str(row[key] or "") for key in ("device", "recipe", "format", "threads", "measured_at_utc"))
+    return tuple(str(getattr(row, key) or "") for key in ("device", "recipe", "format", "threads", "measured_at_utc"))
 
 
 def _reason(error: EdgehybridError) -> str:
@@ -78,25 +78,13 @@ def _reason(error: EdgehybridError) -> str:
 
 def _plain_name(row: Row, key: str) -> str:
     """The row's value as a name inside a folder; a path could lead to files of another run."""
-    name = row[key]
-    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
+    name = getattr(row, key)
+    if not isinstance(name, str) or name in ("", "..") or "\0" in name or Path(name).name != name:
         raise RunError(
             f"The row names no {key} whose files could prove its origin.",
             next_step="Benchmark a model inside its run folder.",
         )
     return name
-
-
-def _read_sidecar(path: Path) -> Mapping[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing.") from error
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(record, dict):
-        raise RunError(f"{path} is not a JSON object.")
-    return record
 
 
 def _short(value: object) -> str:

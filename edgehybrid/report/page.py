@@ -16,6 +16,9 @@ def html_page(document: Document) -> str:
         raise MissingExtraError("jinja2", "report") from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("edgehybrid.report", package_path=""),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     return environment.get_template("page.html").render(document=document)

@@ -11,7 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from edgehybrid.report.document import Panel, Plot
-from edgehybrid.report.drawing import FONT_POINTS, svg_of
+from edgehybrid.svg import FONT_POINTS, svg_element
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +122,7 @@ def _scatter(points: list[tuple[Point, float]], x_label: str, salt: str) -> str:
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=FONT_POINTS - 1)
 
-    return svg_of(salt, draw)
+    return svg_element(salt, draw)
 
 
 def _draw_series(axes: "Axes", points: list[tuple[Point, float]]) -> None:

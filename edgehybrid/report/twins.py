@@ -16,9 +16,9 @@ def compare_with_twins(entries: Sequence[Entry]) -> tuple[str, ...]:
     several measurements of one recipe in one format only the newest is compared; an ``invalid`` one never.
     """
     newest: dict[Hashable, Entry] = {}
-    for entry in sorted(entries, key=lambda entry: str(entry.row["measured_at_utc"])):
-        if entry.row["verdict"] != "invalid":
-            newest[entry.recipe.sha256, entry.row["format"], _place(entry)] = entry
+    for entry in sorted(entries, key=lambda entry: str(entry.row.measured_at_utc)):
+        if entry.row.verdict != "invalid":
+            newest[entry.recipe.sha256, entry.row.format, _place(entry)] = entry
     kept = sorted(newest.values(), key=lambda entry: entry.number)
     return tuple(
         _sentence(hybrid, twin)
@@ -31,7 +31,7 @@ def compare_with_twins(entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _place(entry: Entry) -> tuple[Any, ...]:
-    return entry.row["device"], entry.row["target"], entry.row["threads"], bool(entry.row["emulated"])
+    return entry.row.device, entry.row.target, entry.row.threads, bool(entry.row.emulated)
 
 
 def _network_and_data(recipe: Recipe) -> tuple[NetworkRecipe, Data]:
@@ -48,16 +48,16 @@ def _sentence(hybrid: Entry, twin: Entry) -> str:
     ours, theirs = hybrid.row, twin.row
     latencies = measured_latency_ms(hybrid, "median"), measured_latency_ms(twin, "median")
     facts = (
-        _ratio("measured size", ours["size_bytes"], theirs["size_bytes"], "smaller", "larger"),
+        _ratio("measured size", ours.size_bytes, theirs.size_bytes, "smaller", "larger"),
         _ratio("measured median latency", *latencies, "shorter", "longer"),
-        _ratio("modelled energy", ours["energy_model_uj"], theirs["energy_model_uj"], "lower", "higher"),
-        _difference("measured top-1 accuracy", ours["top1_percent"], theirs["top1_percent"]),
+        _ratio("modelled energy", ours.energy_model_uj, theirs.energy_model_uj, "lower", "higher"),
+        _difference("measured top-1 accuracy", ours.top1_percent, theirs.top1_percent),
     )
-    unequal = ours["epochs"] != theirs["epochs"]
-    epochs = f", after {ours['epochs']} against {theirs['epochs']} epochs" if unequal else ""
+    unequal = ours.epochs != theirs.epochs
+    epochs = f", after {ours.epochs} against {theirs.epochs} epochs" if unequal else ""
     return (
-        f"#{hybrid.number} {ours['recipe']} ({ours['format']}) against its float twin "
-        f"#{twin.number} {theirs['recipe']} ({theirs['format']}) on {ours['device']}{epochs}: "
+        f"#{hybrid.number} {ours.recipe} ({ours.format}) against its float twin "
+        f"#{twin.number} {theirs.recipe} ({theirs.format}) on {ours.device}{epochs}: "
         f"{'; '.join(facts)}."
     )
 

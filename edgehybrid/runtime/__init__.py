@@ -1,1 +1,1 @@
-"""Runs flatbuffers. No TensorFlow for float models."""
+"""Runs flatbuffers: one module a runtime, in one list (interpreter.py). No TensorFlow for float models."""

@@ -10,8 +10,8 @@ from edgehybrid.errors import RunError
 from edgehybrid.model.compat import tf
 from edgehybrid.networks import Layer, Network, network_of
 from edgehybrid.recipe import Recipe
-from edgehybrid.training.checkpoint import read_record
-from edgehybrid.training.run_folder import RunFolder, find_run
+from edgehybrid.runs.checkpoint import read_record
+from edgehybrid.runs.run_folder import RunFolder, find_run
 
 
 def find_teacher(recipe: Recipe, runs: Path) -> RunFolder | None:
@@ -77,10 +77,11 @@ def _find(name: str, runs: Path, key: str) -> RunFolder:
         read_record(run)
     except RunError as error:
         raise RunError(
-            f"The run that {key} names cannot be used. {error.what}", received=f"{key}: {name}",
+            f"The run that {key} names cannot be used. {error.what}",
+            received=f"{key}: {name}",
             allowed="a run folder, or the name of one in the folder of runs, with a checkpoint",
             next_step="Train that run first, and name it with --set.",
-        ) from error  # fmt: skip
+        ) from error
     return run
 
 

@@ -1,13 +1,14 @@
 """metrics.jsonl and TensorBoard events of a run."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from edgehybrid.errors import RunError
+from edgehybrid.files import write_atomically
 from edgehybrid.model.compat import tf
-from edgehybrid.training.run_folder import RunFolder, write_atomically
+from edgehybrid.runs.epoch_line import EpochLine
+from edgehybrid.runs.run_folder import RunFolder
 
 
 class EventLog:
@@ -20,7 +21,7 @@ class EventLog:
     def __init__(self, run: RunFolder, epochs: int) -> None:
         self._run = run
         self._path = run.path / "metrics.jsonl"
-        self._lines = [json.dumps(line) for line in run.epochs()[:epochs]]
+        self._lines = [line.to_json() for line in run.epochs()[:epochs]]
         with self._refusal_explained():
             self._events = tf.summary.create_file_writer(str(run.path / "tensorboard"))
 
@@ -30,17 +31,17 @@ class EventLog:
     def __exit__(self, *_: object) -> None:
         self._events.close()
 
-    def append(self, line: dict[str, Any]) -> None:
+    def append(self, line: EpochLine) -> None:
         """Writes one epoch's metrics. The file is replaced as a whole, so it never ends in half a line.
 
         Raises:
             RunError: the disk is full or refuses.
         """
-        self._lines.append(json.dumps(line))
+        self._lines.append(line.to_json())
         with self._refusal_explained():
             write_atomically(self._path, "".join(f"{text}\n" for text in self._lines).encode())
-            with self._events.as_default(step=line["epoch"]):
-                for name, value in _numbers("", line):
+            with self._events.as_default(step=line.epoch):
+                for name, value in _numbers("", line.model_dump(exclude_defaults=True)):
                     tf.summary.scalar(name, value)
             self._events.flush()
 
@@ -50,9 +51,10 @@ class EventLog:
             yield
         except (OSError, tf.errors.OpError) as error:
             raise RunError(
-                f"The metrics cannot be written: {error}.", received=self._path,
+                f"The metrics cannot be written: {error}.",
+                received=self._path,
                 next_step=f"Make room, then 'edgehybrid train --resume {self._run.path}'.",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def _numbers(prefix: str, line: dict[str, Any]) -> list[tuple[str, float]]:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from edgehybrid.data.source import images_at_once
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
-from edgehybrid.recipe_training import Bop, Training
+from edgehybrid.recipe.training import Bop, Training
+from edgehybrid.runs.epoch_line import LayerHealth
 
-Health = dict[str, dict[str, float]]
+Health = dict[str, LayerHealth]
 
 # A channel that has one sign for all but a thousandth of its values tells the next layer nothing.
 CONSTANT_SHARE = 0.999
@@ -46,8 +47,7 @@ class HealthMonitor:
         """Figures of each quantised layer, by name. Percentages are 0 … 100.
 
         - ``sign_flip_percent``: weights whose sign is another than when the epoch began.
-        - ``dead_percent``: weights with |W| ≥ 1 (|Ŵ|, if standardised), where the sign's gradient ends.
-          With Bop all 1-bit weights, and no fault.
+        - ``dead_percent``: weights with |W| > 1 (|Ŵ|, if standardised), where the sign passes no gradient.
         - ``plus_one_percent``: share of +1 among the layer's quantised inputs (of values ≥ 0, for more bits).
         - ``constant_channel_percent``: input channels that have one sign for 99.9 % of their values.
         - ``alpha``: mean over the filters; ``alpha_drift_percent``: mean |alpha - first| over mean first.
@@ -73,47 +73,56 @@ class HealthMonitor:
                 sums[layer.name] += len(part) * share.astype(np.float64)
         return (sums[layer.name] / len(images) for layer in self._layers)
 
-    def _figures(self, layer: Any, positive: NDArray[np.float64]) -> dict[str, float]:
+    def _figures(self, layer: Any, positive: NDArray[np.float64]) -> LayerHealth:
         kernel, alpha = layer.real_kernel().numpy(), layer.alpha().numpy()
         first = self.memory[f"first_alpha.{layer.name}"]
         flips = np.unpackbits(self.memory[f"signs.{layer.name}"] ^ _packed_signs(layer)).sum()
         constant = np.maximum(positive, 1 - positive) >= CONSTANT_SHARE
-        return {
-            "sign_flip_percent": 100 * float(flips) / kernel.size,
-            "dead_percent": 100 * float(np.mean(np.abs(kernel) >= 1)),
-            "plus_one_percent": 100 * float(positive.mean()),
-            "constant_channel_percent": 100 * float(constant.mean()),
-            "alpha": float(alpha.mean()),
-            "alpha_drift_percent": 100 * float(np.abs(alpha - first).mean() / first.mean()),
-        }
+        return LayerHealth(
+            sign_flip_percent=100 * float(flips) / kernel.size,
+            dead_percent=100 * float(np.mean(np.abs(kernel) > 1)),
+            plus_one_percent=100 * float(positive.mean()),
+            constant_channel_percent=100 * float(constant.mean()),
+            alpha=float(alpha.mean()),
+            alpha_drift_percent=100 * float(np.abs(alpha - first).mean() / first.mean()),
+        )
 
 
-def hints(health: Health, training: Training, epoch: int) -> list[str]:
+def hints(health: Health, training: Training, epoch: int) -> tuple[str, ...]:
     """What the figures of an epoch suggest: each names the layers and a remedy."""
     found = []
     bop = isinstance(training.optimizer, Bop)
     for key, limit, applies, words in (
         (
-            "constant_channel_percent", MOST_CONSTANT_PERCENT, True,
+            "constant_channel_percent",
+            MOST_CONSTANT_PERCENT,
+            True,
             "read mostly channels of one sign. A BatchNorm before them, or learned thresholds, balance the signs",
         ),
         (
-            # Bop's weights are ±1 by design, and the gradient passes there.
-            "dead_percent", MOST_DEAD_PERCENT, not bop,
-            "have mostly weights where the sign passes no gradient. Clip and centre them (training.latent_weights), or "
-            "lower the learning rate",
+            "dead_percent",
+            MOST_DEAD_PERCENT,
+            True,
+            "have mostly weights where the sign passes no gradient. "
+            + (
+                "Lower the learning rate"
+                if training.latent_weights.clip
+                else "Clip and centre them (training.latent_weights), or lower the learning rate"
+            ),
         ),
         (
-            "sign_flip_percent", MOST_LATE_FLIPS_PERCENT, epoch > 0.75 * training.epochs,
+            "sign_flip_percent",
+            MOST_LATE_FLIPS_PERCENT,
+            epoch > 0.75 * training.epochs,
             "still flip many signs near the end. "
             + ("Raise training.optimizer.threshold" if bop else "Let the learning rate fall (training.schedule)")
             + ", or train longer",
         ),
-    ):  # fmt: skip
-        layers = [name for name, figures in health.items() if applies and figures[key] > limit]
+    ):
+        layers = [name for name, figures in health.items() if applies and getattr(figures, key) > limit]
         if layers:
             found.append(f"{_named(layers)} {words}.")
-    frozen = [name for name, figures in health.items() if figures["sign_flip_percent"] < LEAST_EARLY_FLIPS_PERCENT]
+    frozen = [name for name, figures in health.items() if figures.sign_flip_percent < LEAST_EARLY_FLIPS_PERCENT]
     if frozen and epoch <= 0.25 * training.epochs:
         found.append(
             f"{_named(frozen)} flip hardly any sign although the training is young. "
@@ -124,7 +133,7 @@ def hints(health: Health, training: Training, epoch: int) -> list[str]:
                 "(training.latent_weights.gradient_scale: xnor_net)."
             )
         )
-    return found
+    return tuple(found)
 
 
 def _packed_signs(layer: Any) -> NDArray[np.uint8]:

@@ -17,39 +17,38 @@ from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
 from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import Recipe
-from edgehybrid.training.available_memory import available_bytes
-from edgehybrid.training.checkpoint import (
+from edgehybrid.runs.checkpoint import (
     Progress,
     Record,
     Values,
     has_checkpoint,
     read_record,
     remove_left_overs,
-    restore_checkpoint,
     save_checkpoint,
-    set_values,
     take_back,
 )
+from edgehybrid.runs.epoch_line import EpochLine
+from edgehybrid.runs.lock import owned
+from edgehybrid.runs.run_folder import RunFolder, complete_environment, create_run, open_run, write_environment
+from edgehybrid.training.available_memory import available_bytes
 from edgehybrid.training.earlier_run import find_first_stage, find_teacher
 from edgehybrid.training.event_log import EventLog
 from edgehybrid.training.health import HealthMonitor, hints
 from edgehybrid.training.interruption import Interruption
-from edgehybrid.training.lock import owned
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
 from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
-from edgehybrid.training.run_folder import RunFolder, complete_environment, create_run, open_run, write_environment
 from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import StepResult, Trainer, Wish
 from edgehybrid.training.step_memory import Demand
+from edgehybrid.training.variables import restore_checkpoint, set_values
 
 # As many images as the figures of edgehybrid.training.health are taken from.
 HEALTH_IMAGES = 200
 
 # Called after each step with: epoch (from 1), step in the epoch (from 1), steps of an epoch, images/s.
 OnStep = Callable[[int, int, int, float], None]
-Epoch = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
-OnEpoch = Callable[[Epoch], None]
+OnEpoch = Callable[[EpochLine], None]
 
 
 def trained_model(run: RunFolder) -> tuple[Any, Record]:
@@ -60,7 +59,7 @@ def trained_model(run: RunFolder) -> tuple[Any, Record]:
 
 def train(
     recipe: Recipe, runs: Path, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one"
-) -> tuple[RunFolder, Epoch]:
+) -> tuple[RunFolder, EpochLine]:
     """Trains a recipe into a new run folder below ``runs``; after each epoch, a line in metrics.jsonl and a checkpoint.
 
     Two runs of one recipe see the same first weights, batches and augmentations: all come from the recipe's seed.
@@ -76,17 +75,19 @@ def train(
     replicas = Replicas(strategy)
     with lost_workers_explained(replicas):
         session = _Session(recipe, runs, replicas)
-        name = ""
-        if replicas.is_chief:
-            run = create_run(runs, recipe)
-            write_environment(run, versions())
-            name = run.name
+        made: list[RunFolder] = []
+
+        def make_run() -> None:
+            made.append(create_run(runs, recipe))
+            write_environment(made[0], versions())
+
+        replicas.on_chief(make_run)
         # All workers must see the chief's folder: they read its checkpoints when they resume.
-        run = open_run(runs / replicas.from_chief(name))
+        run = open_run(runs / replicas.from_chief(made[0].name if made else ""))
         return run, session.run_epochs(run, on_step, on_epoch)
 
 
-def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one") -> Epoch:
+def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one") -> EpochLine:
     """Goes on where a run stopped, with its weights and its optimizer's state; at the start if it has no checkpoint.
 
     Returns:
@@ -97,9 +98,10 @@ def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: Strateg
     """
     if has_checkpoint(run) and (done := read_record(run).epoch) >= run.recipe.training.epochs:
         raise RunError(
-            "The run is finished.", received=f"{run.path}: {done} of {run.recipe.training.epochs} epochs",
+            "The run is finished.",
+            received=f"{run.path}: {done} of {run.recipe.training.epochs} epochs",
             next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
-        )  # fmt: skip
+        )
     replicas = Replicas(strategy)
     with lost_workers_explained(replicas):
         session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
@@ -149,18 +151,25 @@ class _Session:
         if tf.config.list_physical_devices("GPU"):
             return
         Demand(
-            network_of(self.recipe), self.training, self.source.training_images, self.source.array_bytes,
-            copies=self.replicas.count, copies_here=len(self.replicas.shards),
+            network_of(self.recipe),
+            self.training,
+            self.source.training_images,
+            self.source.array_bytes,
+            copies=self.replicas.count,
+            copies_here=len(self.replicas.shards),
             teacher=network_of(teacher.recipe) if teacher else None,
-        ).check(available_bytes())  # fmt: skip
+        ).check(available_bytes())
 
-    def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch) -> Epoch:
+    def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch) -> EpochLine:
         """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""
         with ExitStack() as stack:
-            if self.replicas.is_chief:
+
+            def take() -> None:
                 stack.enter_context(owned(run))
                 remove_left_overs(run)
                 complete_environment(run, versions())
+
+            self.replicas.on_chief(take)
             progress, memory = Progress(epoch=0), Arrays()
             if has_checkpoint(run):
                 progress = restore_checkpoint(run, self.trainer.model, self.trainer.optimizer, memory)
@@ -173,10 +182,9 @@ class _Session:
             for epoch in range(progress.epoch + 1, self.training.epochs + 1):
                 progress = self._run_epoch(run, epoch, progress, writer, interruption, on_step)
                 values = self.trainer.values()
-                if writer is not None:
-                    on_epoch(writer.end_epoch(progress, values))
+                # Weights that give no numbers, a full disk: the chief alone finds out.
+                self.replicas.on_chief(writer.end_epoch if writer else None, progress, values, on_epoch)
                 progress = Progress(epoch=epoch)
-            self.replicas.from_chief("the last epoch is written")
         return run.epochs()[-1]
 
     def _run_epoch(
@@ -206,16 +214,18 @@ class _Session:
             if not result.finite:
                 raise self._not_finite(run, progress, result, steps, batches[0][0])
             progress = Progress(
-                epoch=epoch - 1, step=step + 1, loss_sum=progress.loss_sum + result.loss_sum,
-                correct=progress.correct + result.correct, images=progress.images + result.images,
+                epoch=epoch - 1,
+                step=step + 1,
+                loss_sum=progress.loss_sum + result.loss_sum,
+                correct=progress.correct + result.correct,
+                images=progress.images + result.images,
                 seconds=progress.seconds + time.monotonic() - began,
-            )  # fmt: skip
+            )
             on_step(epoch, step + 1, steps, progress.images / progress.seconds)
             if wish is Wish.NOTHING or step + 1 == steps:
                 continue
             values = self.trainer.values()
-            if writer is not None:
-                writer.save(progress, values)
+            self.replicas.on_chief(writer.save if writer else None, progress, values)
             if wish is Wish.STOP:
                 raise EdgehybridError(
                     f"Training was interrupted; its checkpoint is that of epoch {epoch}, step {step + 1} of {steps}.",
@@ -258,8 +268,8 @@ class _Writer:
         save_checkpoint(self._run, values, progress, self._monitor.memory)
         self._saved_at = time.monotonic()
 
-    def end_epoch(self, sums: Progress, values: Values) -> Epoch:
-        """Evaluates, then writes the epoch's line and checkpoint. Returns the line.
+    def end_epoch(self, sums: Progress, values: Values, on_epoch: OnEpoch) -> None:
+        """Evaluates, writes the epoch's line and checkpoint, then reports the line.
 
         Raises:
             EdgehybridError: the last step made weights that give no numbers; then neither is written.
@@ -268,26 +278,24 @@ class _Writer:
         if session.model is not session.trainer.model:
             set_values(session.model, values)
         health = self._monitor.measure(self._health_images)
-        validation, left_out = {}, session.source.left_out_images(session.replicas.count)
-        if session.source.validation_images:
-            validation = {"top1_validation_percent": self._top1_percent("validation", sums)}
-        line = {
-            "epoch": epoch,
-            "loss": sums.loss_sum / sums.images,
-            "top1_train_percent": 100 * sums.correct / sums.images,
-            "learning_rate": float(session.trainer.optimizer.learning_rate.numpy()),
-            "images_per_second": round(sums.images / sums.seconds, 1),
-            "top1_percent": self._top1_percent("test", sums),
-            **validation,
-            **({"left_out_images": left_out} if left_out else {}),
-            "seconds": round(sums.seconds, 3),
-            "health": health,
-            "hints": hints(health, session.training, epoch),
-        }
+        validates = session.source.validation_images > 0
+        line = EpochLine(
+            epoch=epoch,
+            loss=sums.loss_sum / sums.images,
+            top1_train_percent=100 * sums.correct / sums.images,
+            learning_rate=float(session.trainer.optimizer.learning_rate.numpy()),
+            images_per_second=round(sums.images / sums.seconds, 1),
+            top1_validation_percent=self._top1_percent("validation", sums) if validates else None,
+            top1_percent=self._top1_percent("test", sums),
+            left_out_images=session.source.left_out_images(session.replicas.count),
+            seconds=round(sums.seconds, 3),
+            health=health,
+            hints=hints(health, session.training, epoch),
+        )
         self.log.append(line)
         self._monitor.begin_epoch()
         self.save(Progress(epoch=epoch), values)
-        return line
+        on_epoch(line)
 
     def _top1_percent(self, part: Literal["validation", "test"], sums: Progress) -> float:
         session = self._session

@@ -3,7 +3,7 @@
 from typing import Any
 
 from edgehybrid.model.compat import tf
-from edgehybrid.recipe_training import Training
+from edgehybrid.recipe.training import Training
 
 
 def loss_of_images(training: Training, logits: Any, labels: Any, teacher_logits: Any = None) -> Any:

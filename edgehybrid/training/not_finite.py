@@ -4,7 +4,7 @@ from typing import Any
 
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.training.checkpoint import Record
+from edgehybrid.runs.checkpoint import Record
 
 
 def not_finite(what: str, where: str, layer: str | None, kept: str) -> EdgehybridError:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgehybrid.model.compat import keras, larq
-from edgehybrid.recipe_training import Adam, Bop, Sgd
+from edgehybrid.recipe.training import Adam, Bop, Sgd
 
 
 class Optimizer:

@@ -1,21 +1,21 @@
 """Where the copies of a model are: one device, all devices of this machine, or several machines."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from edgehybrid.data.sharding import Shard
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.model.compat import tf
+from edgehybrid.training.cluster import cluster_of_environment
 
 # What TensorFlow raises in the other workers when one dies, depending on where they wait for it.
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError)
 
-# Long enough for a hash and for the name of a run.
-TEXT_BYTES = 256
+# Long enough for a hash, for the name of a run, and for an error in four parts.
+TEXT_BYTES = 4096
 StrategyName = Literal["one", "mirrored", "workers"]
 
 
@@ -30,7 +30,8 @@ class Replicas:
     def __init__(self, name: StrategyName = "one") -> None:
         self.worker, self.workers = 0, 1
         if name == "workers":
-            self.worker, self.workers = _place_in_cluster()
+            cluster = cluster_of_environment()
+            self.worker, self.workers = cluster.worker, cluster.workers
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         elif name == "mirrored":
             self.strategy = tf.distribute.MirroredStrategy()
@@ -61,13 +62,31 @@ class Replicas:
         """
         if len(set(self._texts_of_all(sha256))) > 1:
             raise UsageError(
-                f"The workers have different {what}.", received=f"{sha256[:12]}… on worker {self.worker}",
-                allowed="the same on all workers", next_step="Start every worker with the same command and recipe.",
-            )  # fmt: skip
+                f"The workers have different {what}.",
+                received=f"{sha256[:12]}… on worker {self.worker}",
+                allowed="the same on all workers",
+                next_step="Start every worker with the same command and recipe.",
+            )
 
     def from_chief(self, text: str) -> str:
         """The chief's ``text``, on every worker. All wait here for each other."""
         return self._texts_of_all(text)[0]
+
+    def on_chief(self, act: Callable[..., object] | None, *arguments: object) -> None:
+        """Calls ``act`` on the chief alone. Every worker must call this: a failure there is raised on all."""
+        failure = None
+        if self.is_chief and act is not None:
+            try:
+                act(*arguments)
+            except EdgehybridError as error:
+                failure = error
+        parts = {} if failure is None else failure.as_dict()
+        told = json.loads(self.from_chief(json.dumps(parts, ensure_ascii=False)))
+        if failure is not None:
+            raise failure
+        if told:
+            what, received, allowed, next_step = told.values()
+            raise EdgehybridError(what, received=received, allowed=allowed, next_step=next_step)
 
     def _texts_of_all(self, text: str) -> list[str]:
         if self.workers == 1:
@@ -100,28 +119,3 @@ def _reason(message: str) -> str:
         return aborted[1]
     stack = (" ", "\t", "Graph execution error:", "Detected at node ")
     return next((line for line in message.splitlines() if line and not line.startswith(stack)), message)
-
-
-def _place_in_cluster() -> tuple[int, int]:
-    """This process's number and the number of workers, from the environment variable TF_CONFIG."""
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        config = json.loads(text)
-        workers, task = config["cluster"]["worker"], config["task"]
-        index = task["index"]
-        valid = (
-            isinstance(workers, list)
-            and all(isinstance(address, str) and re.fullmatch(r".+:[0-9]+", address) for address in workers)
-            and task["type"] == "worker"
-            and isinstance(index, int)
-            and 0 <= index < len(workers)
-        )
-    except (json.JSONDecodeError, KeyError, TypeError):
-        valid = False
-    if not valid:
-        raise UsageError(
-            "The environment variable TF_CONFIG does not say which worker this is.", received=text or "nothing",
-            allowed='{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}',
-            next_step="Set it on every machine: the same list of workers, its own index. Worker 0 writes the run.",
-        )  # fmt: skip
-    return index, len(workers)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from edgehybrid.recipe_training import Training
+from edgehybrid.recipe.training import Training
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
@@ -13,7 +13,7 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     cosine: lr · (1 + cos(π step / T)) / 2. During the warm-up of W steps times (step + 1) / W, at most 1.
 
     Source of the warm-up: Goyal et al. 2017 (arXiv:1706.02677), section 2.2; of the schedules: their sections in
-    ``edgehybrid.recipe_training``.
+    ``edgehybrid.recipe.training``.
     """
     warm_up_steps = training.warm_up_epochs * steps_per_epoch
     warm_up = min(1.0, (step + 1) / warm_up_steps) if warm_up_steps else 1.0

@@ -9,12 +9,13 @@ from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
-from edgehybrid.recipe_training import Bop
-from edgehybrid.training.checkpoint import Values, values_of
+from edgehybrid.recipe.training import Bop
+from edgehybrid.runs.checkpoint import Values
 from edgehybrid.training.earlier_run import take_weights
 from edgehybrid.training.forward import ForwardPass
 from edgehybrid.training.losses import loss_of_images
 from edgehybrid.training.optimizers import Optimizer
+from edgehybrid.training.variables import values_of
 
 Batch = tuple[Any, Any]
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from edgehybrid.cost.memory import map_elements
+from edgehybrid.census.activation_memory import map_elements
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.networks import Layer, Network, Node
-from edgehybrid.recipe_training import Adam, Bop, Training
+from edgehybrid.recipe.training import Adam, Bop, Training
 
 GIB = 2**30
 FLOAT32_BYTES = 4

@@ -1,0 +1,27 @@
+"""One file a command: parse, call one stage, print. A stage is imported inside its command."""
+
+import click
+
+from edgehybrid.cli.benchmark import benchmark
+from edgehybrid.cli.convert import convert
+from edgehybrid.cli.cost import cost
+from edgehybrid.cli.demo import demo
+from edgehybrid.cli.evaluate import evaluate
+from edgehybrid.cli.report import report
+from edgehybrid.cli.results import results_command
+from edgehybrid.cli.train import train
+from edgehybrid.console.commands import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="edgehybrid")
+def main() -> None:
+    """Hybrid binary networks: from a YAML recipe to a measured row on an ARM board.
+
+    \b
+    train RECIPE → convert → evaluate → benchmark → report
+    """
+
+
+for _command in (train, convert, evaluate, benchmark, cost, results_command, report, demo):
+    main.add_command(_command)

@@ -1,0 +1,32 @@
+"""``edgehybrid demo``."""
+
+from pathlib import Path
+
+import click
+
+from edgehybrid.console.commands import emit
+from edgehybrid.console.options import json_option, overwrite_option, refuse_existing, results_option, runs_option
+
+
+@click.command(short_help="Train, convert, check, measure and report, on digits.")
+@overwrite_option
+@results_option
+@runs_option
+@json_option
+def demo(overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None:
+    """Train a small hybrid and its float twin on embedded digits, convert, check, measure and report."""
+    from edgehybrid.report.build import report_files
+
+    for path in report_files(runs):
+        refuse_existing(path, "The report", overwrite)
+    from edgehybrid.console.progress import TrainingProgress
+    from edgehybrid.demo import demo as run_demo
+
+    with TrainingProgress() as progress:
+        result = run_demo(runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch)
+    found = result["report"]
+    emit(
+        {**found, "rows": [row.as_dict() for row in result["rows"]]},
+        as_json,
+        "\n".join([found["table"], *found["comparisons"], found["html"]]),
+    )

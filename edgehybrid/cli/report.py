@@ -1,0 +1,25 @@
+"""``edgehybrid report``."""
+
+from pathlib import Path
+
+import click
+
+from edgehybrid.console.commands import emit
+from edgehybrid.console.options import json_option, overwrite_option, results_option, runs_option
+
+
+@click.command(short_help="Write a report of the logged rows.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder to write to.  [default: RUNS]"
+)
+@overwrite_option
+@results_option
+@runs_option
+@json_option
+def report(out: Path | None, overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None:
+    """Write report.html and report.md from the logged rows, and print the table."""
+    from edgehybrid import results
+    from edgehybrid.report.build import build_report
+
+    result = build_report(results.read(store or runs / "results.sqlite"), runs, out or runs, overwrite)
+    emit(result, as_json, f"{result['table']}\n{result['html']}")

@@ -1,0 +1,84 @@
+"""What ``edgehybrid cost`` prints for a person."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgehybrid.console.tables import text_table
+from edgehybrid.cost.count import Counted
+
+_COLUMNS = {
+    "rules": "rules",
+    "table": "table",
+    "energy_uj": "µJ",
+    "energy_compute_uj": "compute",
+    "energy_memory_uj": "memory",
+    "memory_bits": "weight bits",
+    "peak_activation_float_bits": "peak bits",
+    "peak_activation_packed_bits": "packed",
+    "macs": "MACs",
+    "binary_macs": "binary MACs",
+    "energy_efficiency_fp": "E.E. (FP)",
+    "energy_efficiency_xnor": "E.E. (XNOR)",
+    "memory_compression_fp": "M.C. (FP)",
+    "memory_compression_xnor": "M.C. (XNOR)",
+}
+_MOONS_COLUMNS = {"moons_energy_uj": "Moons µJ"}
+_LAYER_COLUMNS = {
+    "name": "layer",
+    "kind": "kind",
+    "weight_bits": "weight",
+    "activation_bits": "act. bits",
+    "float_filters": "float",
+    "macs": "MACs",
+    "memory_bits": "weight bits",
+    "energy_uj": "µJ",
+    "energy_input_uj": "input",
+    "energy_weight_uj": "weights",
+    "energy_output_uj": "output",
+    "energy_alpha_uj": "scales",
+    "energy_mac_uj": "MACs",
+    "energy_alpha_mac_uj": "scale MACs",
+    "energy_full_precision_uj": "full precision",
+    "energy_quantised_uj": "quantised",
+}
+_PAPER_COLUMNS = ["table", "recipe", "ratio", "published", "computed", "relative_error_percent", "agreement"]
+
+
+def counted_text(counted: Counted, layers: bool) -> str:
+    """A line a network, what no rule counts, and with ``layers`` a table of each network's layers."""
+    names = [name for name, _ in counted.networks]
+    columns = _COLUMNS | (_MOONS_COLUMNS if "moons_energy_uj" in counted.rows[0] else {})
+    cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, counted.rows, strict=True)]
+    text = text_table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
+    for row in counted.rows:
+        if "listed_ops" in row:
+            listed = ", ".join(f"{number} {op}" for op, number in row["listed_ops"].items())
+            text += f"\n{row['model']} also has, counted by no rule: {listed or 'nothing'}."
+    for name, row in zip(names, counted.rows, strict=True) if layers else []:
+        parts = [*row["layers"], {**row, "name": "total"}]
+        cells = [[part.get(key) for key in _LAYER_COLUMNS] for part in parts]
+        text += f"\n\n{name}\n" + text_table(list(_LAYER_COLUMNS.values()), cells)
+    return text
+
+
+def sensitivity_text(found: Mapping[str, Any]) -> str:
+    """The order under each variant, and the sentence."""
+    cells = [[v["table"], v["constant"], v["factor"], " < ".join(v["order"])] for v in found["variants"]]
+    return f"{text_table(['table', 'constant', 'factor', 'order'], cells)}\n\n{found['sentence']}"
+
+
+def paper_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The figures, how many agree, and a line for each one that differs or rests on an assumption."""
+    against_fp = [row for row in rows if row["ratio"].endswith("_fp") and row["published"] != "1"]
+    matching = sum(row["agreement"] != "differs" for row in against_fp)
+    lines = [
+        text_table(_PAPER_COLUMNS, [[row[key] for key in _PAPER_COLUMNS] for row in rows]),
+        "",
+        f"{matching} of {len(against_fp)} figures against full precision agree to the printed digit.",
+    ]
+    for row in rows:
+        if row["agreement"] == "differs" or row["hypothesis"]:
+            lines.append(
+                f"{row['recipe']}, {row['ratio']}: {row['published']} / {row['computed']:.4f}. {row['hypothesis']}"
+            )
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""Turns a recipe into a ``Network``: topology from the table of architectures, then precision from placement.py."""
+
+from edgehybrid.errors import RecipeError
+from edgehybrid.networks.architectures import ARCHITECTURES
+from edgehybrid.networks.network import Layer, Network
+from edgehybrid.networks.placement import place
+from edgehybrid.recipe import NetworkRecipe, Recipe
+
+
+def network_of(recipe: Recipe) -> Network:
+    """The network that a recipe describes.
+
+    Raises:
+        RecipeError: a network that cannot exist: a layer without filters, an unknown stage or layer.
+    """
+    return build_network(recipe.name, recipe.network, recipe.data.image_side, recipe.data.channels, recipe.data.classes)
+
+
+def build_network(name: str, part: NetworkRecipe, image_side: int, image_channels: int, classes: int) -> Network:
+    """``network_of`` for the network part of a recipe and an input that may differ from the recipe's own."""
+    architecture = ARCHITECTURES[part.architecture]
+    bare = architecture.layers(part, image_side, image_channels, classes)
+    for layer in bare:
+        if layer.out_channels < 1:
+            raise RecipeError(
+                f"The width leaves layer '{layer.name}' without a filter.",
+                received=f"network.width: {part.width}",
+                allowed="a width that gives every layer at least 1 filter",
+            )
+    layers = place(bare, part.placement)
+    if part.standardise_weights:
+        _refuse_filters_of_one_weight(layers)
+    return Network(
+        name=name,
+        architecture=part.architecture,
+        width=part.width,
+        image_side=image_side,
+        image_channels=image_channels,
+        classes=classes,
+        pad_value=part.pad_value,
+        layers=layers,
+        graph=architecture.graph(part, layers),
+        learned_thresholds=part.thresholds == "learned",
+        standardised_weights=part.standardise_weights,
+    )
+
+
+def _refuse_filters_of_one_weight(layers: tuple[Layer, ...]) -> None:
+    for layer in layers:
+        if layer.quantised_filters and layer.weights == layer.out_channels:
+            raise RecipeError(
+                f"Layer '{layer.name}' has filters of one weight: standardised, each is 0, and so is alpha.",
+                received="network.standardise_weights: true",
+                allowed="a greater network.width, or the layer in full precision",
+            )

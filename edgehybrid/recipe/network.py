@@ -1,0 +1,69 @@
+"""The section ``network`` of a recipe: topology, width, and which layers get which precision."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from edgehybrid.recipe.section import Fraction, Names, Section
+
+FLOAT_BITS = 32
+MAX_QUANTISED_BITS = 8
+
+
+class Placement(Section):
+    """Which layers are quantised, to how many bits, and which stay in full precision.
+
+    A layer that a selector of ``full_precision`` names is in full precision; else the last selector of ``bits`` that
+    names it gives its bits; else ``weight_bits`` and ``activation_bits`` do. Selectors: ``all``, ``first``,
+    ``last``, ``shortcuts`` (the 1×1 convolutions of residual connections), ``dense``, ``stage1`` … (the 3×3
+    convolutions of a stage but the first layer) or the name of a layer.
+    """
+
+    full_precision: Names = Field(default=("first", "last"), description="selectors; the other layers are quantised")
+    weight_bits: int = Field(default=1, ge=1, le=MAX_QUANTISED_BITS, description="bits of the quantised weights")
+    activation_bits: int = Field(
+        default=1, ge=1, le=MAX_QUANTISED_BITS, description="bits of the quantised activations"
+    )
+    bits: dict[str, int] = Field(
+        default={},
+        description="selectors of layers with other bits, of weights and activations alike; 32 is full precision",
+    )
+    float_fraction: Fraction = Field(
+        default=0.0, description="share of full-precision filters in each quantised 3×3 convolution"
+    )
+    float_filter_input: Literal["real", "sign"] = Field(
+        default="real", description="what the full-precision filters of a split convolution read"
+    )
+
+    @field_validator("bits")
+    @classmethod
+    def _bits_of_a_quantiser_or_of_a_float(cls, bits: dict[str, int]) -> dict[str, int]:
+        for selector, number in bits.items():
+            if not (1 <= number <= MAX_QUANTISED_BITS or number == FLOAT_BITS):
+                raise ValueError(
+                    f"'network.placement.bits' gives '{selector}' {number} bits; it can be 1 … {MAX_QUANTISED_BITS}, "
+                    f"or {FLOAT_BITS} for full precision"
+                )
+        return bits
+
+
+class NetworkRecipe(Section):
+    """Topology, width and precision."""
+
+    architecture: Literal["resnet20", "vgg19"]
+    width: float = Field(default=1.0, gt=0, le=64, description="factor on the filters of every convolution")
+    residual: bool = Field(
+        default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
+    )
+    shortcut: Literal["topology", "every_convolution"] = Field(
+        default="topology", description="every_convolution: a shortcut round each convolution but the first"
+    )
+    activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
+    thresholds: Literal["zero", "learned"] = Field(
+        default="zero", description="learned: each quantised layer first subtracts a learned number a channel"
+    )
+    standardise_weights: bool = Field(
+        default=False, description="the quantiser of weights sees filters of zero mean and unit variance"
+    )
+    pad_value: int = Field(default=1, ge=0, le=1, description="value around the map that a quantised convolution reads")
+    placement: Placement = Placement()

@@ -1,0 +1,79 @@
+"""A flatbuffer with the sidecar that tells its origin."""
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgehybrid.errors import ModelFileError, RunError
+from edgehybrid.recipe import Recipe
+from edgehybrid.runs.run_folder import find_run
+from edgehybrid.runs.sidecar import Sidecar, flatbuffers_in, is_for, read_sidecar, sidecar_path
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A flatbuffer whose sidecar names it by its hash."""
+
+    path: Path
+    sidecar: Sidecar
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the flatbuffer."""
+        return self.sidecar.model_sha256
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was trained."""
+        return self.sidecar.recipe
+
+
+def open_artefact(path: Path) -> Artefact:
+    """Reads a flatbuffer's hash and its sidecar.
+
+    Raises:
+        ModelFileError: one of the two is missing or damaged, or they do not belong together.
+    """
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelFileError(f"The model file cannot be read: {error}.", received=path) from error
+    sidecar = read_sidecar(path)
+    if sidecar.model_sha256 != sha256:
+        raise ModelFileError(
+            "The sidecar is about another flatbuffer.",
+            received=f"{path}: {sha256[:12]}…",
+            allowed=f"{sidecar.model_sha256[:12]}…",
+            next_step="Convert the run again with --overwrite.",
+        )
+    return Artefact(path, sidecar)
+
+
+def find_artefact(runs: Path, model_or_run: str | None) -> Artefact:
+    """The flatbuffer of that path; or the newest one of that run, or of the newest run, for this machine if there is
+    one.
+
+    Raises:
+        RunError: there is no such file or run, or the run has no flatbuffer.
+        ModelFileError: see ``open_artefact``.
+    """
+    if model_or_run is not None and Path(model_or_run).is_file():
+        return open_artefact(Path(model_or_run))
+    if model_or_run is not None and model_or_run.endswith(".tflite"):
+        raise RunError("There is no such model file.", received=model_or_run)
+    run = find_run(runs, model_or_run)
+    found = flatbuffers_in(run.path)
+    if not found:
+        raise RunError(
+            "The run has no flatbuffer.",
+            received=run.path,
+            next_step=f"Convert it with 'edgehybrid convert {run.path} --target {platform.machine()}'.",
+        )
+    here = [path for path in found if is_for(path, platform.machine())]
+    return open_artefact((here or found)[0])
+
+
+def artefact_or_none(flatbuffer: Path) -> Artefact | None:
+    """``open_artefact``; None for a flatbuffer without a sidecar, which comes from elsewhere."""
+    return open_artefact(flatbuffer) if sidecar_path(flatbuffer).exists() else None

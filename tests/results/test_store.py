@@ -1,0 +1,184 @@
+"""The store: what is appended is read; nothing else gets in, and nothing gets out."""
+
+import multiprocessing
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from row_samples import REQUIRED, ROWS, ROWS_EACH, append_many
+
+from edgehybrid.errors import EdgehybridError, RunError
+from edgehybrid.results import Row, append, read, row_from
+from edgehybrid.results.store import SCHEMA_VERSION
+
+ROW = row_from(REQUIRED)
+
+
+def row_with(**changes: Any) -> Row:
+    return row_from(REQUIRED | changes)
+
+
+# -- what is kept
+
+
+@settings(max_examples=50, deadline=None)  # a new file each, on a disk of unknown speed
+@given(rows=st.lists(ROWS.map(row_from), min_size=1, max_size=3))
+def test_read_gives_the_appended_rows_in_order(rows: list[Row]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "results.sqlite")
+        assert [append(path, row) for row in rows] == list(range(1, len(rows) + 1))
+        assert read(path) == rows
+
+
+def test_filters_keep_equal_rows_in_order(tmp_path: Path) -> None:
+    places = [("a", "local", "x"), ("b", "local", "x"), ("a", "rpi4", "y"), ("a", "local", "y")]
+    for recipe, device, run in places:
+        append(tmp_path / "r", row_with(recipe=recipe, device=device, run=run))
+
+    def found(**filters: str) -> list[tuple[str | None, str, str | None]]:
+        return [(row.recipe, row.device, row.run) for row in read(tmp_path / "r", **filters)]
+
+    assert found(recipe="a") == [places[0], places[2], places[3]]
+    assert found(recipe="a", device="local") == [places[0], places[3]]
+    assert found(run="y") == places[2:]
+    assert found(recipe="a' OR 1 --") == []
+
+
+def test_store_is_in_wal_mode(tmp_path: Path) -> None:
+    append(tmp_path / "r", ROW)
+    with sqlite3.connect(tmp_path / "r") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_folder_of_the_store_is_made(tmp_path: Path) -> None:
+    assert append(tmp_path / "a folder/with #, ? and %/results.sqlite", ROW) == 1
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE results SET verdict = 'valid'",
+        "DELETE FROM results",
+        "INSERT OR REPLACE INTO results SELECT * FROM results",
+    ],
+)
+def test_store_refuses_to_change_a_row(statement: str, tmp_path: Path) -> None:
+    append(tmp_path / "r", row_with(verdict="invalid"))
+    before = read(tmp_path / "r")
+    connection = sqlite3.connect(tmp_path / "r")
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(statement)
+    connection.close()
+    assert read(tmp_path / "r") == before
+
+
+# -- files that are no store of ours
+
+
+def bytes_refused(path: Path, message: str) -> None:
+    """Both ways of use refuse the file, and leave it as it is."""
+    before = path.read_bytes()
+    for use in (lambda: append(path, ROW), lambda: read(path)):
+        with pytest.raises(RunError, match=message):
+            use()
+    assert path.read_bytes() == before
+
+
+def test_refuses_a_newer_schema(tmp_path: Path) -> None:
+    append(tmp_path / "r", ROW)
+    connection = sqlite3.connect(tmp_path / "r")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    bytes_refused(tmp_path / "r", "newer edgehybrid")
+
+
+@pytest.mark.parametrize("user_version", [0, 1, 7])
+def test_refuses_the_database_of_another_program(user_version: int, tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "r")
+    connection.execute("CREATE TABLE moz_places (url)")
+    connection.execute(f"PRAGMA user_version = {user_version}")
+    connection.commit()
+    connection.close()
+    bytes_refused(tmp_path / "r", "no results file")
+
+
+def test_refuses_a_file_that_is_not_sqlite(tmp_path: Path) -> None:
+    (tmp_path / "r").write_text("recipe,device\n" * 1000)
+    bytes_refused(tmp_path / "r", "not a database")
+
+
+def test_refuses_a_damaged_store(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    append(path, ROW)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:4096] + b"\xa5" * (len(sound) - 4096))
+    bytes_refused(path, "malformed")
+
+
+def test_empty_file_is_a_store_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "r").touch()
+    assert read(tmp_path / "r") == []
+    assert append(tmp_path / "r", ROW) == 1
+
+
+def test_reading_before_the_first_row_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="edgehybrid benchmark"):
+        read(tmp_path / "r")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        append(tmp_path / "file" / "results.sqlite", ROW)
+
+
+def test_refuses_a_path_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot be written"):
+        append(tmp_path, ROW)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="needs a user other than root, who may write everywhere")
+def test_refuses_a_folder_without_write_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(RunError, match="cannot be written"):
+        append(tmp_path / "results.sqlite", ROW)
+    tmp_path.chmod(0o755)
+
+
+# -- several processes at once
+
+
+def test_processes_that_make_and_fill_one_store_lose_no_row(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    runs, barrier = ["a", "b", "c", "d"], context.Barrier(4)
+    processes = [context.Process(target=append_many, args=(tmp_path / "r", run, barrier)) for run in runs]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(runs)
+    for run in runs:
+        assert [row.images for row in read(tmp_path / "r", run=run)] == list(range(ROWS_EACH))
+    assert len(read(tmp_path / "r")) == len(runs) * ROWS_EACH
+
+
+def test_reads_while_a_writer_is_at_work(tmp_path: Path) -> None:
+    append(tmp_path / "r", ROW)
+    writer = sqlite3.connect(tmp_path / "r", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert len(read(tmp_path / "r")) == 1
+    writer.close()
+
+
+def test_errors_are_for_users() -> None:
+    assert issubclass(RunError, EdgehybridError)

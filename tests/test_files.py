@@ -1,0 +1,87 @@
+"""Files that are whole or absent."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from disks import calls_of_a_new_folder, calls_of_a_write, record_calls
+
+from edgehybrid.files import make_folder, write_atomically, write_together
+
+
+def test_an_atomic_write_replaces_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old and longer")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_atomic_write_keeps_the_old_content_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(descriptor: int) -> None:
+        raise OSError("No space left on device")
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# A power loss: what has not reached the disk is gone, names of files and folders too.
+
+
+def test_a_file_reaches_the_disk_before_its_name_and_then_the_name_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = record_calls(monkeypatch)
+    write_atomically(tmp_path / "file", b"content")
+    assert calls == calls_of_a_write(tmp_path / "file")
+
+
+def test_new_folders_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record_calls(monkeypatch)
+    make_folder(tmp_path / "a" / "b")
+    assert calls == [*calls_of_a_new_folder(tmp_path / "a"), *calls_of_a_new_folder(tmp_path / "a" / "b")]
+
+
+def test_files_that_belong_together_are_all_replaced(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    write_together({one: b"1", other: b"2"})
+    write_together({one: b"3", other: b"4"})
+    assert (one.read_bytes(), other.read_bytes()) == (b"3", b"4")
+    assert sorted(tmp_path.iterdir()) == [one, other]
+
+
+def test_a_disk_that_refuses_the_second_of_two_files_keeps_both_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    write_together({one: b"1", other: b"2"})
+    synced: list[int] = []
+
+    def full_at_the_second(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 2:
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_at_the_second)
+    with pytest.raises(OSError, match="No space left"):
+        write_together({one: b"3", other: b"4"})
+    assert (one.read_bytes(), other.read_bytes()) == (b"1", b"2")
+    assert sorted(tmp_path.iterdir()) == [one, other]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_the_users_umask_decides_who_may_read(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "file", b"content")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode

@@ -1,0 +1,254 @@
+"""Several copies of a model: on two devices of one process, and in two processes on loopback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from processes import COMMAND, finish, start_workers, wait_until
+
+from edgehybrid.errors import DataError, EdgehybridError
+from edgehybrid.model.compat import tf
+from edgehybrid.runs.checkpoint import read_record
+from edgehybrid.runs.run_folder import RunFolder, open_run
+from edgehybrid.training.replicas import Replicas, lost_workers_explained
+
+SCRIPT = str(Path(__file__).parents[1] / "replica_steps.py")
+SMALL = ("network.width=0.25", "data.image_side=8", "training.batch_size=64")
+# In full precision, and with small plain steps (Adam divides by small numbers), rounding grows little.
+FLOAT = (
+    *SMALL,
+    "network.placement.full_precision=[all]",
+    "training.optimizer.kind=sgd",
+    "training.optimizer.learning_rate=1e-4",
+    "training.weight_decay=0.5",
+)
+STEPS = 8
+
+slow = pytest.mark.slow
+
+
+def steps_of(folder: Path, strategy: str, overrides: tuple[str, ...], workers: int = 1) -> list[Any]:
+    """Losses and weights of each process."""
+    outs = [folder / f"{strategy}{index}.npz" for index in range(workers)]
+    for process in start_workers(*([sys.executable, SCRIPT, str(o), strategy, str(STEPS), *overrides] for o in outs)):
+        _, stderr = finish(process)
+        assert process.returncode == 0, stderr[-3000:]
+    return [dict(np.load(out)) for out in outs]
+
+
+def weights_of(result: Any) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name not in ("copies", "losses")}
+
+
+@slow
+def test_copies_of_a_float_net_train_as_one_with_the_whole_batch(tmp_path: Path) -> None:
+    (alone,) = steps_of(tmp_path, "one", FLOAT)
+    (mirrored,) = steps_of(tmp_path, "mirrored", FLOAT)
+    workers = steps_of(tmp_path, "workers", FLOAT, workers=2)
+    for other in (mirrored, *workers):
+        assert other["copies"] == 2
+        np.testing.assert_allclose(other["losses"], alone["losses"], atol=1e-5)
+        for name, value in weights_of(alone).items():
+            # Sums over a batch in another order: 8 steps of float32 sums over 64 images and their pixels.
+            np.testing.assert_allclose(other[name], value, atol=1e-5, rtol=1e-5, err_msg=name)
+
+
+@slow
+def test_workers_of_a_binary_net_have_the_same_bits(tmp_path: Path) -> None:
+    (alone,) = steps_of(tmp_path, "one", SMALL)
+    first, second = steps_of(tmp_path, "workers", SMALL, workers=2)
+    # Later losses drift from those of one process: a sign turns the last bit of a sum into a whole step.
+    assert first["losses"][0] == pytest.approx(alone["losses"][0], abs=1e-5)
+    for name, value in weights_of(first).items():
+        np.testing.assert_array_equal(second[name], value, err_msg=name)
+
+
+def train(folder: Path, *arguments: str) -> list[str]:
+    return [str(COMMAND), "train", *arguments, "--strategy", "workers", "--runs", str(folder)]
+
+
+def recipe(*overrides: str) -> list[str]:
+    return ["digits", *(word for setting in (*SMALL, *overrides) for word in ("--set", setting))]
+
+
+def only_run(folder: Path) -> RunFolder:
+    (path,) = folder.glob("*/recipe.yaml")
+    return open_run(path.parent)
+
+
+# Two steps an epoch, for a checkpoint of several copies takes seconds; and of equal size, for another size takes a
+# graph of its own: 1437 images less one that two workers cannot share are 2·718.
+REPEATABLE = recipe("training.batch_size=718", "training.epochs=2", "training.deterministic=true")
+
+
+def arrays_of(run: RunFolder) -> dict[str, Any]:
+    with np.load(run.path / "checkpoint" / read_record(run).file) as archive:
+        return dict(archive)
+
+
+def train_to_the_end(command: list[str]) -> None:
+    for process in start_workers(command, command):
+        stderr = finish(process)[1]
+        assert process.returncode == 0, stderr
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train_to_the_end(train(folder, *REPEATABLE))
+    return only_run(folder)
+
+
+@slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_run_ends_with_the_same_bits_after_the_loss_of_a_worker(
+    killed: int, uninterrupted: RunFolder, tmp_path: Path
+) -> None:
+    command = train(tmp_path, *REPEATABLE, "--set", "training.checkpoint_minutes=0")
+    workers = start_workers(command, command)
+    wait_until(lambda: any(tmp_path.glob("*/checkpoint/latest.json")), *workers)
+    workers[killed].kill()
+    finish(workers[killed])
+    stderr = finish(workers[1 - killed])[1]
+    assert workers[1 - killed].returncode == 1, stderr
+    assert "Another worker is gone" in stderr
+    assert "--resume" in stderr
+    assert "Traceback" not in stderr
+    run = only_run(tmp_path)
+    # Inside the first epoch, or the next one if the kill came late.
+    assert read_record(run).epoch < 2
+    train_to_the_end(train(tmp_path, "--resume", str(run.path)))
+    expected, got = arrays_of(uninterrupted), arrays_of(run)
+    assert list(got) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        "network.width=0.5",
+        *(
+            pytest.param(setting, marks=slow)
+            for setting in (
+                "network.thresholds=learned",
+                "training.optimizer.kind=sgd",
+                "training.batch_size=63",
+                "training.epochs=2",
+            )
+        ),
+    ],
+)
+def test_workers_with_different_recipes_are_refused(different: str, tmp_path: Path) -> None:
+    workers = start_workers(train(tmp_path, *recipe()), train(tmp_path, *recipe(different)))
+    all_refuse(workers, tmp_path, "The workers have different recipes.")
+
+
+@slow
+def test_workers_that_cannot_share_a_batch_are_refused(tmp_path: Path) -> None:
+    workers = start_workers(*[train(tmp_path, *recipe("training.batch_size=63"))] * 2)
+    all_refuse(workers, tmp_path, "The workers cannot share a batch equally.")
+
+
+def all_refuse(workers: list[subprocess.Popen[str]], runs: Path, message: str) -> None:
+    for worker in workers:
+        stderr = finish(worker)[1]
+        assert worker.returncode == 2, stderr
+        assert stderr.count("Error: ") == 1
+        assert f"Error: {message}" in stderr
+        assert "Traceback" not in stderr
+    assert not any(runs.iterdir())
+
+
+@slow
+@pytest.mark.parametrize("without", [0, 1])
+def test_a_worker_without_its_images_ends_the_others(without: int, tmp_path: Path) -> None:
+    runs, folders = tmp_path / "runs", [tmp_path / "0", tmp_path / "1"]
+    for index, folder in enumerate(folders):
+        (folder / "images").mkdir(parents=True)
+        if index == without:
+            continue
+        for half in ("train", "test"):
+            np.save(folder / "images" / f"{half}-images.npy", np.zeros((4, 32, 32, 3), np.uint8))
+            np.save(folder / "images" / f"{half}-labels.npy", np.arange(4))
+    command = train(runs, "xnor_res", "--set", "network.width=0.25", "--set", "data.path=images")
+    workers = start_workers(command, command, folders=folders)
+    errors = [finish(worker)[1] for worker in workers]
+    for worker, stderr in zip(workers, errors, strict=True):
+        assert worker.returncode == 1, stderr
+        assert "Traceback" not in stderr
+    assert "Error: The folder has no train images.\n  received: images\n" in errors[without]
+    assert "Error: Another worker is gone" in errors[1 - without]
+    assert not runs.exists()
+
+
+# TensorFlow's messages about lost workers: from inside the training step, and from making a variable.
+IN_STEP = """\
+Graph execution error:
+
+Detected at node CollectiveReduceV2 defined at (most recent call last):
+  File "/usr/bin/edgehybrid", line 8, in <module>
+
+  File "/usr/lib/python3/dist-packages/click/core.py", line 1161, in __call__
+
+Collective ops is aborted by: Connection reset by peer
+Additional GRPC error information from remote target /job:worker/replica:0/task:0:
+The error could be from a previous operation. Restart your program to reset.
+\t [[{{node CollectiveReduceV2}}]] [Op:__inference__distributed_step_29096]"""
+IN_VARIABLE = "{{function_node __wrapped__CollectiveBcastRecv}} Collective ops is aborted by: Connection reset by peer"
+WITHOUT_COLLECTIVE = IN_STEP.replace("Collective ops is aborted by: ", "")
+
+
+def one_of_two() -> Replicas:
+    replicas = Replicas("one")
+    replicas.workers = 2
+    return replicas
+
+
+@pytest.mark.parametrize("message", [IN_STEP, IN_VARIABLE, WITHOUT_COLLECTIVE, "Connection reset by peer"])
+def test_a_lost_worker_is_told_without_the_stack(message: str) -> None:
+    with pytest.raises(EdgehybridError, match="Another worker is gone") as caught, lost_workers_explained(one_of_two()):
+        raise tf.errors.UnavailableError(None, None, message)
+    assert caught.value.received == "worker 0 of 2: Connection reset by peer"
+
+
+def test_a_workers_own_error_stays() -> None:
+    own = DataError("The folder has no train images.")
+    with pytest.raises(DataError) as caught, lost_workers_explained(one_of_two()):
+        raise own
+    assert caught.value is own
+
+
+def test_without_other_workers_none_is_gone() -> None:
+    with pytest.raises(tf.errors.UnavailableError), lost_workers_explained(Replicas("one")):
+        raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
+
+
+def test_a_failure_of_the_chief_is_raised_where_it_is_alone_too() -> None:
+    def fail(text: str) -> None:
+        raise DataError(text)
+
+    with pytest.raises(DataError, match="no images"):
+        Replicas("one").on_chief(fail, "no images")
+
+
+def test_the_others_raise_what_the_chief_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = one_of_two()
+    other.worker = 1
+    error = EdgehybridError("No room.", received="/runs", next_step="Make room.")
+    monkeypatch.setattr(other, "_texts_of_all", lambda _: [json.dumps(error.as_dict()), "{}"])
+    acts: list[str] = []
+    with pytest.raises(EdgehybridError) as caught:
+        other.on_chief(acts.append, "not here")
+    assert caught.value.as_dict() == error.as_dict()
+    assert acts == []
+
+
+def test_one_copy_has_the_whole_batch() -> None:
+    replicas = Replicas("one")
+    assert (replicas.count, replicas.shards, replicas.is_chief) == (1, [(0, 1)], True)
+    assert replicas.from_chief("text") == "text"
