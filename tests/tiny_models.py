@@ -25,23 +25,53 @@ BCONV_OPTIONS = {
 
 @dataclass
 class TinyTensor:
-    """A tensor to write; ``scale`` makes it a quantised one with zero point 0."""
+    """A tensor to write.
+
+    Attributes:
+        shape: written as it is, also with -1.
+        data: the constant, of any shape and type: its bytes are written.
+        scale, zero_point: of a quantised tensor, one or a list.
+        buffer: number of the buffer with the constant, to share that of another tensor: tensor n has buffer 1 + n,
+            counted through all subgraphs.
+        is_sparse: says that zeros are left out of ``data``, though not which: every axis is described as dense.
+    """
 
     name: str
     shape: tuple[int, ...]
     type_name: str = "float32"
     data: NDArray[Any] | None = None
-    scale: float | None = None
+    scale: float | Sequence[float] | None = None
+    zero_point: int | Sequence[int] = 0
+    quantized_dimension: int = 0
+    buffer: int | None = None
+    is_sparse: bool = False
+    is_variable: bool = False
 
 
 @dataclass
 class TinyOp:
-    """An operator to write: a builtin with its options object, or an ``Lce…`` one with its FlexBuffer map."""
+    """An operator to write.
+
+    Attributes:
+        name: a builtin, ``BUILTIN_<number>``, or else the code of a custom operator.
+        options: an options object of the schema for a builtin; a map to write as FlexBuffer for a custom operator.
+    """
 
     name: str
     inputs: Sequence[int]
     outputs: Sequence[int]
     options: Any = None
+
+
+@dataclass
+class TinyGraph:
+    """A subgraph to write; inputs and outputs are indices into its tensors."""
+
+    tensors: Sequence[TinyTensor]
+    ops: Sequence[TinyOp] = ()
+    inputs: Sequence[int] = ()
+    outputs: Sequence[int] = ()
+    name: str | None = None
 
 
 def tflite_bytes(
@@ -51,16 +81,26 @@ def tflite_bytes(
     outputs: Sequence[int] = (),
 ) -> bytes:
     """A model of one subgraph."""
-    graph = schema.SubGraphT(
-        tensors=[_tensor(tensor, 1 + index) for index, tensor in enumerate(tensors)],
-        inputs=list(inputs),
-        outputs=list(outputs),
-        operators=[_op(op, index) for index, op in enumerate(ops)],
-    )
+    return tflite_bytes_of([TinyGraph(tensors, ops, inputs, outputs)])
+
+
+def tflite_bytes_of(graphs: Sequence[TinyGraph]) -> bytes:
+    """A model of several subgraphs."""
     # Buffer 0 is empty by convention; then one for each tensor, and one operator code for each operator.
-    buffers = [schema.BufferT()] + [_buffer(tensor.data) for tensor in tensors]
-    codes = [_code(op.name) for op in ops]
-    return pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=buffers))
+    buffers, codes, written = [schema.BufferT()], [], []
+    for graph in graphs:
+        written.append(
+            schema.SubGraphT(
+                name=graph.name,
+                tensors=[_tensor(tensor, len(buffers) + place) for place, tensor in enumerate(graph.tensors)],
+                inputs=list(graph.inputs),
+                outputs=list(graph.outputs),
+                operators=[_op(op, len(codes) + place) for place, op in enumerate(graph.ops)],
+            )
+        )
+        buffers += [_buffer(tensor.data) for tensor in graph.tensors]
+        codes += [_code(op.name) for op in graph.ops]
+    return pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=written, buffers=buffers))
 
 
 def pack(model: Any) -> bytes:
@@ -120,17 +160,78 @@ def packed_model(channels_in: int = 40, words: int = 2) -> bytes:
     )
 
 
+def many_kinds_model() -> bytes:
+    """Two subgraphs with what the other models lack: quantised channels, a sparse and a shared constant, a variable,
+    texts, options of both unions, a length that is unknown, a type that NumPy lacks, custom operators."""
+    words = np.frombuffer(b"\1\0\0\0\x0c\0\0\0\x0f\0\0\0cat", np.uint8)
+    filters = np.arange(24, dtype=np.int8).reshape(3, 2, 2, 2)
+    first = TinyGraph(
+        [
+            TinyTensor("image", (-1, 5, 5, 2), "int8", scale=0.5, zero_point=-3),
+            TinyTensor("filters", filters.shape, "int8", filters, [0.5, 0.25, 2.0], [0, 0, 0]),
+            TinyTensor("map", (1, 4, 4, 3), "int8", scale=0.25),
+            TinyTensor("words", (1,), "string", words),
+            TinyTensor("sparse", (2, 4), data=np.ones(3, np.float32), is_sparse=True),
+            TinyTensor("state", (2,), is_variable=True),
+            TinyTensor("handle", (), "resource"),
+            TinyTensor("leftover", (-7, 3)),
+            TinyTensor("padded", (1, 6, 6, 3), "int8"),
+        ],
+        [
+            TinyOp(
+                "CONV_2D", [0, 1, -1], [2], schema.Conv2DOptionsT(padding=schema.Padding.VALID, strideW=1, strideH=1)
+            ),
+            TinyOp("VAR_HANDLE", [], [6], schema.VarHandleOptionsT(container="jar", sharedName="state")),
+            TinyOp(
+                "STABLEHLO_PAD",
+                [2, 4],
+                [8],
+                schema.StablehloPadOptionsT(edgePaddingLow=[0, 1, 1, 0], edgePaddingHigh=[0, 1, 1, 0]),
+            ),
+            TinyOp("BUCKETIZE", [4], [5], schema.BucketizeOptionsT(boundaries=[0.5, 1.5])),
+            TinyOp("TheirOwn", [3], [5], {"ratio": 0.5}),
+            TinyOp("IF", [5], [8], schema.IfOptionsT(thenSubgraphIndex=1, elseSubgraphIndex=1)),
+        ],
+        [0],
+        [8],
+        "main",
+    )
+    second = TinyGraph(
+        [TinyTensor("same_filters", (24,), "int8", buffer=2), TinyTensor("out", (24,), "int8")],
+        [TinyOp("BUILTIN_250", [0], [1])],
+        [],
+        [1],
+        "branch",
+    )
+    return tflite_bytes_of([first, second])
+
+
 def _tensor(tensor: TinyTensor, buffer: int) -> Any:
-    quantisation = None
+    quantisation = sparsity = None
     if tensor.scale is not None:
-        quantisation = schema.QuantizationParametersT(scale=[tensor.scale], zeroPoint=[0])
+        quantisation = schema.QuantizationParametersT(
+            scale=_listed(tensor.scale),
+            zeroPoint=_listed(tensor.zero_point),
+            quantizedDimension=tensor.quantized_dimension,
+        )
+    if tensor.is_sparse:
+        axes = [
+            schema.DimensionMetadataT(format=schema.DimensionType.DENSE, denseSize=length) for length in tensor.shape
+        ]
+        sparsity = schema.SparsityParametersT(traversalOrder=list(range(len(axes))), dimMetadata=axes)
     return schema.TensorT(
         shape=list(tensor.shape),
         type=getattr(schema.TensorType, tensor.type_name.upper()),
-        buffer=buffer,
+        buffer=buffer if tensor.buffer is None else tensor.buffer,
         name=tensor.name,
         quantization=quantisation,
+        sparsity=sparsity,
+        isVariable=tensor.is_variable,
     )
+
+
+def _listed(value: float | Sequence[float]) -> list[float]:
+    return [value] if isinstance(value, int | float) else list(value)
 
 
 def _buffer(data: NDArray[Any] | None) -> Any:
@@ -142,18 +243,22 @@ def _op(op: TinyOp, code_index: int) -> Any:
     if isinstance(op.options, dict):
         written.customOptions = np.frombuffer(flexbuffers.Dumps(op.options), np.uint8)
     elif op.options is not None:
-        union_entry = type(op.options).__name__.removesuffix("T")
-        written.builtinOptionsType = getattr(schema.BuiltinOptions, union_entry)
-        written.builtinOptions = op.options
+        entry = type(op.options).__name__.removesuffix("T")
+        if hasattr(schema.BuiltinOptions, entry):
+            written.builtinOptionsType, written.builtinOptions = getattr(schema.BuiltinOptions, entry), op.options
+        else:
+            written.builtinOptions2Type, written.builtinOptions2 = getattr(schema.BuiltinOptions2, entry), op.options
     return written
 
 
 def _code(name: str) -> Any:
-    is_custom = name.startswith("Lce")
-    number = getattr(schema.BuiltinOperator, "CUSTOM" if is_custom else name)
+    if name.startswith("BUILTIN_"):
+        number = int(name.removeprefix("BUILTIN_"))
+    else:
+        number = getattr(schema.BuiltinOperator, name, schema.BuiltinOperator.CUSTOM)
     return schema.OperatorCodeT(
         deprecatedBuiltinCode=min(number, 127),
         builtinCode=number,
-        customCode=name if is_custom else None,
+        customCode=name if number == schema.BuiltinOperator.CUSTOM else None,
         version=1,
     )

@@ -9,47 +9,41 @@ know.
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgehybrid.census.activation_memory import peak_bits
+from edgehybrid.census.calls import executions_of, subgraphs_of
 from edgehybrid.census.flatbuffer_graph import (
-    PADDING,
-    POINTWISE,
     RESHAPING,
     SCALE,
+    SIZELESS,
     FlatbufferGraph,
+    Piece,
     bits_of_type,
     pieces_of,
 )
 from edgehybrid.census.joins import joined_halves, joined_planes
 from edgehybrid.census.logical_layers import LogicalLayer, normal_form
-from edgehybrid.census.operators import CHANNELS_PER_WORD, WEIGHTED, CensusRow
+from edgehybrid.census.multiplications import CHANNELS_PER_WORD, MULTIPLYING
+from edgehybrid.census.operators import CensusRow
 from edgehybrid.flatbuffer import Flatbuffer
+from edgehybrid.flatbuffer.schema import OPERATORS
 from edgehybrid.networks import FLOAT_BITS
 
-# Additions, BatchNorm, activations, pooling, padding and copies: in the file, and counted by no rule.
+# Builtin operators that may multiply by weights in a way that is not read here.
+_UNREAD = (
+    "CUSTOM",
+    "DELEGATE",
+    "PLACEHOLDER_FOR_GREATER_OP_CODES",
+    "STABLEHLO_CONVOLUTION",
+    "STABLEHLO_CUSTOM_CALL",
+    "STABLEHLO_DOT_GENERAL",
+)
+_LCE = ("LceBMaxPool2d", "LceDequantize", "LceQuantize")
+# In the file, and counted by no rule: all builtin operators that multiply by no weights, and those of others that are
+# known to have none.
 LISTED = (
-    *POINTWISE,
-    *PADDING,
-    *RESHAPING,
-    "ADD_N",
-    "AVERAGE_POOL_2D",
-    "CONCATENATION",
-    "GREATER",
-    "GREATER_EQUAL",
-    "HARD_SWISH",
-    "LESS",
-    "LESS_EQUAL",
-    "LOGISTIC",
-    "LceBMaxPool2d",
-    "MAX_POOL_2D",
-    "MEAN",
-    "PRELU",
-    "SELECT",
-    "SELECT_V2",
-    "SOFTMAX",
-    "SPLIT",
-    "TRANSPOSE",
+    frozenset(OPERATORS.values()).difference(MULTIPLYING, _UNREAD) | frozenset(_LCE) | {"TFLite_Detection_PostProcess"}
 )
 
 
@@ -66,11 +60,12 @@ class FlatbufferCount:
     """What a flatbuffer holds.
 
     Attributes:
-        layers: in the order of execution.
+        layers: in the order of execution; those of called subgraphs behind those of their caller.
         listed_ops: how many of each operator that no rule counts, and how many binary convolutions hold scales.
         uncounted_ops: how many of each operator whose work is not known.
         classes: numbers of the last output.
         peak_activation_bits: (every number in 32 bits, as the file stores them), see activation_memory.py.
+        notes: sentences about what the file does not tell, and about parts that do not run in an inference.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -78,76 +73,122 @@ class FlatbufferCount:
     uncounted_ops: Mapping[str, int]
     classes: int
     peak_activation_bits: tuple[int, int]
+    notes: tuple[str, ...] = ()
 
 
 def count_flatbuffer(flatbuffer: Flatbuffer) -> FlatbufferCount:
-    """Counts a flatbuffer.
+    """Counts one call of a flatbuffer, with the shapes that it states.
 
     Raises:
-        ModelFileError: shapes that contradict each other, or a number type whose width is unknown.
+        ModelFileError: shapes that contradict each other, a number type whose width is unknown, or subgraphs that call
+            each other without end.
     """
-    names = Counter(op.name for op in flatbuffer.ops if op.name not in WEIGHTED)
-    listed = {name: count for name, count in sorted(names.items()) if name in LISTED}
-    convolutions = [op for op in flatbuffer.ops if op.name == "LceBconv2d"]
-    if scaled := sum(len(op.inputs) > SCALE and op.inputs[SCALE] >= 0 for op in convolutions):
-        listed["LceBconv2d scales"] = scaled
+    executions = executions_of(flatbuffer)
+    layers: list[StoredLayer] = []
+    names: Counter[str] = Counter()
+    # Constants by their place in the file: two operators may share one.
+    stored: set[int] = set()
+    peaks: dict[int, tuple[int, int]] = {}
+    graphs = {number: FlatbufferGraph(flatbuffer.subgraphs[number]) for number in executions.times}
+    for number, graph in graphs.items():
+        names.update(op.name for op in graph.part.ops)
+        scaled = [op for op in graph.part.ops if op.name == "LceBconv2d" and len(op.inputs) > SCALE]
+        names["LceBconv2d scales"] += sum(op.inputs[SCALE] >= 0 for op in scaled)
+        pieces = joined_halves(graph, joined_planes(graph, pieces_of(graph)))
+        for piece in pieces:
+            layer = replace(normal_form(piece.layer), is_stored_elsewhere=_is_stored(graph, piece, stored))
+            times = executions.times[number] * layer.calls
+            layers.append(StoredLayer(replace(layer, calls=times), piece.operators))
+    # A subgraph's maps are alive beside those of its caller.
+    for number in reversed(list(graphs)):
+        peaks[number] = _peak(flatbuffer, graphs[number], peaks)
     result = flatbuffer.tensors[flatbuffer.outputs[-1]].shape if flatbuffer.outputs else ()
-    graph = FlatbufferGraph(flatbuffer)
-    pieces = joined_planes(graph, pieces_of(graph))
-    pieces = joined_halves(graph, pieces)
+    listed = {name: count for name, count in sorted(names.items()) if count and _is_listed(name)}
+    others = names.keys() - listed.keys() - set(MULTIPLYING)
     return FlatbufferCount(
-        tuple(StoredLayer(normal_form(piece.layer), piece.operators) for piece in pieces),
+        tuple(layers),
         listed,
-        {name: count for name, count in sorted(names.items()) if name not in LISTED},
+        {name: names[name] for name in sorted(others) if names[name]},
         result[-1] if result else 0,
-        _peak(graph),
+        peaks[0],
+        tuple(executions.notes),
     )
 
 
-def _peak(graph: FlatbufferGraph) -> tuple[int, int]:
+def _is_listed(name: str) -> bool:
+    return name in LISTED or name == "LceBconv2d scales"
+
+
+def _is_stored(graph: FlatbufferGraph, piece: Piece, stored: set[int]) -> bool:
+    """Whether the weights of a piece are those of one before; remembers them."""
+    buffers = {graph.part.tensors[graph.stored.get(index, index)].buffer for index in piece.weights}
+    # Buffer 0 is that of tensors without a constant.
+    buffers.discard(0)
+    is_stored = bool(buffers) and buffers <= stored
+    stored |= buffers
+    return is_stored
+
+
+def _peak(flatbuffer: Flatbuffer, graph: FlatbufferGraph, peaks: Mapping[int, tuple[int, int]]) -> tuple[int, int]:
     """As for networks: operators that change numbers where they stand need no buffer of their own."""
-    flatbuffer = graph.flatbuffer
+    part = graph.part
     buffer: dict[int, int] = {}
-    for op in reversed(flatbuffer.ops):
+    for op in reversed(part.ops):
         values = graph.values(op)
         for index in op.outputs:
             buffer.setdefault(index, index)
         in_place = op.name in (*RESHAPING, "ADD", "MUL", "RELU", "SUB") and len(values) == 1 == len(op.outputs)
-        if in_place and len(graph.readers[values[0]]) == 1 and values[0] not in flatbuffer.inputs:
+        if in_place and len(graph.readers[values[0]]) == 1 and values[0] not in part.inputs:
             buffer[values[0]] = buffer[op.outputs[0]]
-    for index in flatbuffer.inputs:
+    for index in part.inputs:
         buffer.setdefault(index, index)
-    steps = [
-        ({buffer[i] for i in graph.values(op) if i in buffer}, {buffer[i] for i in op.outputs}) for op in flatbuffer.ops
-    ]
-    start = {buffer[index] for index in flatbuffer.inputs}
+    steps = [({buffer[i] for i in graph.values(op) if i in buffer}, {buffer[i] for i in op.outputs}) for op in part.ops]
+    # What a called subgraph needs is alive while it runs: a buffer of no tensor, below 0.
+    called: dict[int, tuple[int, int]] = {}
+    for number, op in enumerate(part.ops):
+        needs = [peaks[callee] for callee in subgraphs_of(flatbuffer, op)]
+        if needs:
+            called[-1 - number] = max(need[0] for need in needs), max(need[1] for need in needs)
+            steps[number][1].add(-1 - number)
+    start = {buffer[index] for index in part.inputs}
 
-    def peak(bits: Callable[[int], int]) -> int:
-        return peak_bits(start, steps, {index: bits(index) for index in set(buffer.values())})
+    def peak(bits: Callable[[int], int], form: int) -> int:
+        sizes = {index: bits(index) for index in set(buffer.values())}
+        return peak_bits(start, steps, sizes | {index: need[form] for index, need in called.items()})
 
     def stored(index: int) -> int:
-        tensor = flatbuffer.tensors[index]
-        return math.prod(tensor.shape) * bits_of_type(tensor.type_name, tensor.name)
+        tensor = part.tensors[index]
+        return (
+            0 if tensor.type_name in SIZELESS else math.prod(tensor.shape) * bits_of_type(tensor.type_name, tensor.name)
+        )
 
     def unpacked(index: int) -> int:
-        tensor = flatbuffer.tensors[index]
-        holds_words = tensor.type_name == "int32" and len(tensor.shape) == 4
+        tensor = part.tensors[index]
+        if tensor.type_name in SIZELESS:
+            return 0
+        holds_words = tensor.type_name == "int32" and tensor.shape and _is_packed(graph, index)
         shape = (*tensor.shape[:-1], _channels(graph, index)) if holds_words else tensor.shape
         return math.prod(shape) * FLOAT_BITS
 
-    return peak(unpacked), peak(stored)
+    return peak(unpacked, 0), peak(stored, 1)
+
+
+def _is_packed(graph: FlatbufferGraph, index: int) -> bool:
+    """Whether a map holds bits: operators of Larq's alone write or read such maps."""
+    around = [*graph.readers.get(index, ()), *filter(None, [graph.writer.get(index)])]
+    return any(op.name.startswith("Lce") for op in around)
 
 
 def _channels(graph: FlatbufferGraph, index: int) -> int:
     """Channels of a map of bits: its readers know; without one, as many as its words can hold."""
-    words = graph.flatbuffer.tensors[index].shape[-1]
+    words = graph.part.tensors[index].shape[-1]
     # A damaged file may lead in a circle.
-    for _ in graph.flatbuffer.ops:
+    for _ in graph.part.ops:
         readers = {op.name: op for op in graph.readers.get(index, ()) if op.outputs}
         if "LceBconv2d" in readers:
-            return readers["LceBconv2d"].options.get("channels_in", 0)
+            return readers["LceBconv2d"].integer("channels_in")
         if "LceDequantize" in readers:
-            return (graph.flatbuffer.tensors[readers["LceDequantize"].outputs[0]].shape or (0,))[-1]
+            return (graph.part.tensors[readers["LceDequantize"].outputs[0]].shape or (0,))[-1]
         if "LceBMaxPool2d" not in readers:
             break
         index = readers["LceBMaxPool2d"].outputs[0]

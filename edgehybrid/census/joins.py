@@ -25,7 +25,7 @@ def joined_planes(graph: FlatbufferGraph, pieces: list[Piece]) -> list[Piece]:
     """Binary convolutions of bit planes, and the additions that weigh them, become one layer of more bits."""
     by_output = {piece.output: piece for piece in pieces}
     joined: dict[int, Piece] = {}
-    for op in reversed(graph.flatbuffer.ops):
+    for op in reversed(graph.part.ops):
         if op.name not in SUMS or len(graph.values(op)) < 2 or len(op.outputs) != 1:
             continue
         leaves = _planes_of_sum(graph, op, by_output)
@@ -73,7 +73,7 @@ def _planes_of_sum(graph: FlatbufferGraph, total: Op, by_output: Mapping[int, Pi
 
 
 def _constant(graph: FlatbufferGraph, index: int) -> Factors:
-    data = None if index == ABSENT else graph.flatbuffer.tensors[index].data
+    data = None if index == ABSENT else graph.part.tensors[index].data
     return () if data is None else (data,)
 
 
@@ -105,6 +105,7 @@ def _one_of_planes(planes: list[Piece], factors: list[Factors], output: int) -> 
         layer=replace(first.layer, weight_bits=weight_bits, activation_bits=activation_bits),
         operators=tuple(row for piece in planes for row in piece.operators),
         ops=tuple(op for piece in planes for op in piece.ops),
+        weights=tuple(index for piece in planes for index in piece.weights),
         packed=bit_maps,
         output=output,
     )
@@ -125,7 +126,7 @@ def joined_halves(graph: FlatbufferGraph, pieces: list[Piece]) -> list[Piece]:
     """Convolutions of one map whose outputs stand side by side become one layer, float filters first."""
     by_output = {piece.output: piece for piece in pieces}
     joined: dict[int, Piece] = {}
-    for op in graph.flatbuffer.ops:
+    for op in graph.part.ops:
         if op.name != "CONCATENATION" or len(op.outputs) != 1:
             continue
         halves = [by_output.get(graph.behind(index, ("ADD", "MUL", "RELU"))) for index in op.inputs]
@@ -133,7 +134,7 @@ def joined_halves(graph: FlatbufferGraph, pieces: list[Piece]) -> list[Piece]:
         ids = {id(half) for half in found}
         if len(found) < len(halves) or len(found) < 2 or len(ids) < len(found) or ids & joined.keys():
             continue
-        shape = graph.flatbuffer.tensors[op.outputs[0]].shape
+        shape = graph.part.tensors[op.outputs[0]].shape
         side_by_side = bool(shape) and shape[-1] == sum(half.layer.out_channels for half in found)
         if len({half.shape() for half in found}) == 1 and side_by_side:
             whole = _one_of_halves(found, op.outputs[0])
@@ -161,5 +162,6 @@ def _one_of_halves(halves: list[Piece], output: int) -> Piece | None:
         layer=layer,
         operators=tuple(row for half in ordered for row in half.operators),
         ops=tuple(op for half in ordered for op in half.ops),
+        weights=tuple(index for half in ordered for index in half.weights),
         output=output,
     )

@@ -5,7 +5,7 @@ from typing import Literal
 
 from edgehybrid.networks import FLOAT_BITS, Layer, Network
 
-Kind = Literal["conv", "shortcut", "dense", "depthwise"]
+Kind = Literal["conv", "shortcut", "dense", "depthwise", "transposed", "conv3d", "recurrent", "matmul"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class LogicalLayer:
         reads_real: whether float filters beside quantised ones read the real map, not its quantised form.
         reason: why the layer has its precision, where that is known.
         residual: set for shortcuts of a Network only.
+        positions: at how many places a filter works, if not one for each of its outputs, as a transposed one's.
+        weight_sets: as many sets of filters are stored; 0 where a map is multiplied by another map.
+        second_inputs: elements of that other map.
+        is_stored_elsewhere: whether another layer before has the same weights.
+        calls: how often the layer works in one inference: of a loop, or for each image of a batch.
     """
 
     name: str
@@ -58,6 +63,11 @@ class LogicalLayer:
     reads_real: bool = True
     reason: str = ""
     residual: Residual | None = None
+    positions: int | None = None
+    weight_sets: int = 1
+    second_inputs: int = 0
+    is_stored_elsewhere: bool = False
+    calls: int = 1
 
     @property
     def is_float(self) -> bool:
@@ -80,9 +90,14 @@ class LogicalLayer:
         return self.out_side[0] * self.out_side[1]
 
     @property
+    def filter_places(self) -> int:
+        """Places at which one filter works, M² but for transposed ones."""
+        return self.filter_outputs if self.positions is None else self.positions
+
+    @property
     def inputs(self) -> int:
-        """Elements of the map read, N²·I."""
-        return self.in_side[0] * self.in_side[1] * self.in_channels
+        """Elements of the maps read, N²·I."""
+        return self.in_side[0] * self.in_side[1] * self.in_channels + self.second_inputs
 
     @property
     def outputs(self) -> int:
@@ -91,20 +106,20 @@ class LogicalLayer:
 
     @property
     def weights(self) -> int:
-        """k²·I·O."""
-        return self.filter_weights * self.out_channels
+        """k²·I·O, of all sets."""
+        return self.filter_weights * self.out_channels * self.weight_sets
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of any width for one image, M²·k²·I·O."""
-        return self.filter_outputs * self.weights
+        """Multiply-accumulates of any width for one inference, M²·k²·I·O."""
+        return self.calls * self.filter_places * self.filter_weights * self.out_channels
 
     @property
     def binary_macs(self) -> int:
         """The MACs of 1-bit weights with 1-bit activations."""
         if self.weight_bits != 1 or self.activation_bits != 1:
             return 0
-        return self.filter_outputs * self.filter_weights * self.quantised_filters
+        return self.calls * self.filter_places * self.filter_weights * self.quantised_filters
 
 
 def normal_form(layer: LogicalLayer) -> LogicalLayer:

@@ -1,27 +1,44 @@
-"""Counts what the layers of a .tflite file hold: a row for each operator with weights."""
+"""Counts what a .tflite file holds: a row for each multiplication of an operator by weights, or of two maps."""
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from edgehybrid.errors import ModelFileError
-from edgehybrid.flatbuffer import ABSENT, Flatbuffer, Op, Tensor
+from edgehybrid.census.multiplications import Multiplication, multiplications_of
+from edgehybrid.flatbuffer import ABSENT, Op, Tensor
 
-CHANNELS_PER_WORD = 32
-WEIGHTED = ("LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# What only changes the form of a constant: weights stored in a narrower type, or without their zeros.
+_UNPACKING = ("DEQUANTIZE", "DENSIFY")
+
+
+class Operators(Protocol):
+    """A subgraph of a flatbuffer, or the flatbuffer for its first one."""
+
+    @property
+    def ops(self) -> Sequence[Op]:
+        """In the order of execution."""
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """What the indices of operators mean."""
+
+    @property
+    def inputs(self) -> Sequence[int]:
+        """The tensors that are there before the first operator."""
 
 
 @dataclass(frozen=True)
 class CensusRow:
-    """An operator with weights. Biases, multipliers and thresholds are not counted.
+    """A multiplication. Biases, multipliers and thresholds are not counted.
 
     Attributes:
-        name: name of the output tensor.
+        name: name of the output tensor; behind a slash the matrix, for operators with several.
         precision: ``packed`` for the 1-bit weights of LceBconv2d; else the type of the stored weights, such
-            as ``float32`` or ``int8``.
+            as ``float32`` or ``int8``; of the second map where a map is multiplied by a map.
         in_channels: channels of the map read, before packing; all groups together.
-        weights: number of weights, before packing.
+        weights: number of weights, before packing; 0 where a map is multiplied by a map.
         bytes: size of the weights in the file; 0 when they are computed at run time.
-        macs: multiply-accumulates for one image, output positions × weights.
+        macs: multiply-accumulates of one call of the file with the shapes that it states.
     """
 
     name: str
@@ -36,66 +53,51 @@ class CensusRow:
     macs: int
 
 
-def census(flatbuffer: Flatbuffer) -> list[CensusRow]:
-    """A row for each LceBconv2d, CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED, in the order of execution.
-
-    Other operators with weights, such as TRANSPOSE_CONV or LSTM, have no row.
+def census(part: Operators) -> list[CensusRow]:
+    """A row for each multiplication, in the order of execution.
 
     Raises:
         ModelFileError: the shapes around such an operator contradict each other.
     """
-    # Weights stored in a narrower type, such as float16, are widened by an operator of their own.
-    widened = {
-        op.outputs[0]: op.inputs[0]
-        for op in flatbuffer.ops
-        if op.name == "DEQUANTIZE" and op.outputs and op.inputs and op.inputs[0] != ABSENT
-    }
-    return [_census_row(flatbuffer, op, widened) for op in flatbuffer.ops if op.name in WEIGHTED]
+    return [row for _, row in counted_multiplications(part)]
 
 
-def _census_row(flatbuffer: Flatbuffer, op: Op, widened: dict[int, int]) -> CensusRow:
-    if len(op.inputs) < 2 or ABSENT in op.inputs[:2] or not op.outputs:
-        raise ModelFileError(f"A {op.name} has no input, no weights or no output.", received=op)
-    source, weights, output = (flatbuffer.tensors[index] for index in (*op.inputs[:2], op.outputs[0]))
-    in_channels, out_channels, height, width, depth = sizes = _filter_sizes(op, source, weights)
-    if min(sizes) < 1 or in_channels % depth or len(output.shape) < 2:
-        raise ModelFileError(
-            f"The shapes of a {op.name} contradict each other.",
-            received=f"{output.name}: input {source.shape}, weights {weights.shape}, output {output.shape}, "
-            f"options {op.options}",
-        )
-    stored = flatbuffer.tensors[widened.get(op.inputs[1], op.inputs[1])]
-    is_packed = op.name == "LceBconv2d" and stored.type_name == "int32"
-    count = out_channels * height * width * depth
+def counted_multiplications(part: Operators) -> list[tuple[Multiplication, CensusRow]]:
+    """Each multiplication with its row.
+
+    Raises:
+        ModelFileError: see ``census``.
+    """
+    stored = stored_tensors(part)
+    return [
+        (found, _census_row(found, part.tensors, stored))
+        for op in part.ops
+        for found in multiplications_of(op, part.tensors)
+    ]
+
+
+def stored_tensors(part: Operators) -> Mapping[int, int]:
+    """For each tensor that an operator only unpacks: the tensor as the file stores it."""
+    found: dict[int, int] = {}
+    for op in part.ops:
+        if op.name in _UNPACKING and op.outputs and op.inputs and op.inputs[0] != ABSENT:
+            found[op.outputs[0]] = found.get(op.inputs[0], op.inputs[0])
+    return found
+
+
+def _census_row(found: Multiplication, tensors: Sequence[Tensor], stored: Mapping[int, int]) -> CensusRow:
+    weights = tensors[stored.get(found.weights, found.weights)]
+    is_packed = found.op.name == "LceBconv2d" and weights.type_name == "int32"
+    output = tensors[found.op.outputs[0]].name
     return CensusRow(
-        name=output.name,
-        op=op.name,
-        precision="packed" if is_packed else stored.type_name,
-        kernel_height=height,
-        kernel_width=width,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        weights=count,
-        bytes=stored.buffer_bytes,
-        macs=math.prod(output.shape[1:-1]) * count,
+        name=f"{output}/{found.role}" if found.role else output,
+        op=found.op.name,
+        precision="packed" if is_packed else weights.type_name,
+        kernel_height=found.kernel[0],
+        kernel_width=found.kernel[1],
+        in_channels=found.in_channels,
+        out_channels=found.out_channels,
+        weights=found.weight_count,
+        bytes=weights.buffer_bytes,
+        macs=found.macs,
     )
-
-
-def _filter_sizes(op: Op, source: Tensor, weights: Tensor) -> tuple[int, int, int, int, int]:
-    """Channels read, filters, height, width, channels that one filter reads. A 0 says that it cannot be."""
-    in_channels = source.shape[-1] if source.shape else 0
-    match op.name, weights.shape:
-        case "FULLY_CONNECTED", (filters, depth):
-            # The operator flattens what it reads, so the weights say how much that is.
-            return depth, filters, 1, 1, depth
-        case "CONV_2D", (filters, height, width, depth):
-            return in_channels, filters, height, width, depth
-        case "DEPTHWISE_CONV_2D", (1, height, width, filters):
-            return in_channels, filters, height, width, 1
-        case "LceBconv2d", (filters, height, width, words):
-            # Groups have full words; without groups the last word may be partly filled.
-            in_channels = op.options.get("channels_in", 0)
-            depth = min(in_channels, words * CHANNELS_PER_WORD)
-            is_whole = words == math.ceil(depth / CHANNELS_PER_WORD)
-            return in_channels, filters, height, width, depth if is_whole else 0
-    return 0, 0, 0, 0, 0

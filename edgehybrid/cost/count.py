@@ -90,6 +90,9 @@ def _count_model(path: Path, rules: Rules, found: Counted, allow_uncounted: bool
     if cost.count.uncounted_ops:
         ops = ", ".join(f"{number} {name}" for name, number in cost.count.uncounted_ops.items())
         found.notes.append(f"{path}: not counted: {ops}.")
+    if not cost.network.layers:
+        found.notes.append(f"{path}: no operator multiplies by weights, so there is nothing to count.")
+    found.notes.extend(f"{path}: {note}" for note in cost.count.notes)
     return {"model": str(path), **cost.as_dict()}, cost.network
 
 

@@ -68,7 +68,7 @@ def energy_of_layer(layer: LogicalLayer, rules: Rules, price: Price) -> tuple[La
     for part, number, bits in operations_of_layer(layer, rules):
         if number:
             spent = wide if bits == FLOAT_BITS else narrow
-            spent[f"{part}_pj"] += number * price(part, bits)
+            spent[f"{part}_pj"] += layer.calls * number * price(part, bits)
     return LayerEnergy(**wide), LayerEnergy(**narrow)
 
 
@@ -98,7 +98,7 @@ def prices(table: EnergyTable, rules: Rules) -> Price:
 
 
 def operations_of_layer(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
-    """All operations of a layer for one image."""
+    """All operations of one call of a layer."""
     access_bits = _shortcut_access_bits(layer, rules)
     yield from _maps(layer, rules, access_bits)
     yield from _weights(layer, rules, access_bits)
@@ -144,7 +144,7 @@ def _inputs_read(layer: LogicalLayer, rules: Rules) -> int:
         height, width = min(height, out_height), min(width, out_width)
     if rules.input_map == "padded":
         height, width = height + layer.kernel[0] - 1, width + layer.kernel[1] - 1
-    return height * width * layer.in_channels
+    return height * width * layer.in_channels + layer.second_inputs
 
 
 def _raised_source(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
@@ -160,7 +160,7 @@ def _raised_source(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
 def _weights(layer: LogicalLayer, rules: Rules, access_bits: int | None) -> Iterator[Operations]:
     if layer.kind == "shortcut" and rules.shortcut_weights == "free":
         return
-    reads: float = layer.filter_weights
+    reads: float = layer.filter_weights * layer.weight_sets
     if rules.weight_reads == "one_filter":
         reads /= layer.out_channels
     yield Operations("weight", reads * layer.float_filters, access_bits or FLOAT_BITS)
@@ -171,7 +171,7 @@ def _macs(layer: LogicalLayer, rules: Rules) -> Iterator[Operations]:
     """A MAC is as wide as the wider of its operands; in the paper both are equal."""
     if layer.kind == "shortcut" and rules.shortcut_macs == "free":
         return
-    macs_a_filter = layer.filter_outputs * layer.filter_weights
+    macs_a_filter = layer.filter_places * layer.filter_weights
     yield Operations("mac", macs_a_filter * layer.float_filters, FLOAT_BITS)
     yield Operations("mac", macs_a_filter * layer.quantised_filters, max(layer.weight_bits, layer.activation_bits))
 

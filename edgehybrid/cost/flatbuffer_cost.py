@@ -6,9 +6,9 @@ from typing import Any
 from edgehybrid.census.agreement import check_agreement, expected_layers, stored_layers
 from edgehybrid.census.flatbuffer_layers import FlatbufferCount, count_flatbuffer
 from edgehybrid.cost.network_cost import NetworkCost, cost_of_layers
-from edgehybrid.cost.recipe_cost import ratios, references_of
+from edgehybrid.cost.recipe_cost import RATIOS, ratios, references_of
 from edgehybrid.cost.rules import FULL, Rules
-from edgehybrid.cost.tables import EnergyTable
+from edgehybrid.cost.tables import EnergyTable, load_table
 from edgehybrid.errors import ModelFileError, UsageError
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.networks import network_of
@@ -36,7 +36,7 @@ class FlatbufferCost:
             **own.as_dict(),
             "peak_activation_float_bits": float_bits,
             "peak_activation_packed_bits": packed_bits,
-            **(ratios(own, *self.references) if self.references else dict.fromkeys(ratios(own, own, own))),
+            **(ratios(own, *self.references) if self.references else dict.fromkeys(RATIOS)),
             "listed_ops": dict(self.count.listed_ops),
             "uncounted_ops": dict(self.count.uncounted_ops),
             "layers": [cost.as_dict() for cost in own.layers],
@@ -60,7 +60,6 @@ def cost_of_flatbuffer(
         ModelFileError: operators that are not counted, unless they are allowed; shapes that contradict each other.
         ConversionError: the file and the recipe's network disagree, by the layer's name.
         UsageError: rules for shortcuts without a recipe; the table lacks a constant.
-        EdgehybridError: no layer with weights.
     """
     count = count_flatbuffer(flatbuffer)
     if count.uncounted_ops and not allow_uncounted:
@@ -72,6 +71,9 @@ def cost_of_flatbuffer(
     layers = [stored.layer for stored in count.layers]
     if sidecar is None:
         _refuse_rules_that_need_a_recipe(rules)
+        if not layers:
+            nothing = NetworkCost((), count.classes, rules.name, (table or load_table("paper")).name)
+            return FlatbufferCost(flatbuffer.sha256, nothing, count, None, None)
         return FlatbufferCost(flatbuffer.sha256, cost_of_layers(layers, count.classes, rules, table), count, None, None)
     recipe = sidecar.recipe
     network = network_of(recipe)

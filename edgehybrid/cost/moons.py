@@ -91,9 +91,9 @@ class MoonsModel:
             kept_bits = 0.0
             for filters, own_bits, bits in _kinds(layer):
                 mac_pj = self.mac_energy_pj(bits)
-                outputs = filters * layer.filter_outputs
-                macs = outputs * layer.filter_weights
-                weights = filters * layer.filter_weights
+                outputs = layer.calls * filters * layer.filter_outputs
+                macs = layer.calls * filters * layer.filter_places * layer.filter_weights
+                weights = filters * layer.filter_weights * (0 if layer.is_stored_elsewhere else layer.weight_sets)
                 local_pj = (
                     self.local_over_mac * mac_pj * macs / math.sqrt(self.parallelism * self.reference_bits / bits)
                 )

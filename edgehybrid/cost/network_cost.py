@@ -90,7 +90,8 @@ class NetworkCost:
     @property
     def energy(self) -> Energy:
         """Sums over the layers."""
-        columns = zip(*(cost.split_energy for cost in self.layers), strict=True)
+        none = Energy(LayerEnergy(*[0.0] * len(PARTS)), LayerEnergy(*[0.0] * len(PARTS)))
+        columns = zip(none, *(cost.split_energy for cost in self.layers), strict=True)
         return Energy(*(LayerEnergy(*map(sum, zip(*column, strict=True))) for column in columns))
 
     @property

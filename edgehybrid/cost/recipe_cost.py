@@ -11,6 +11,7 @@ from edgehybrid.networks import FULL_PRECISION, Network, build_network, network_
 from edgehybrid.networks.placement import split_filters
 from edgehybrid.recipe import NetworkRecipe, Placement, Recipe
 
+RATIOS = ("energy_efficiency_fp", "energy_efficiency_xnor", "memory_compression_fp", "memory_compression_xnor")
 XNOR = Placement(full_precision=("first", "last"), weight_bits=1, activation_bits=1)
 
 
@@ -48,13 +49,11 @@ class RecipeCost:
 
 
 def ratios(own: NetworkCost, full_precision: NetworkCost, xnor: NetworkCost) -> dict[str, float]:
-    """Energy efficiency and memory compression against both references, keys of the command contract."""
-    return {
-        "energy_efficiency_fp": full_precision.energy_uj / own.energy_uj,
-        "energy_efficiency_xnor": xnor.energy_uj / own.energy_uj,
-        "memory_compression_fp": full_precision.memory_bits / own.memory_bits,
-        "memory_compression_xnor": xnor.memory_bits / own.memory_bits,
-    }
+    """Energy efficiency and memory compression against both references: keys RATIOS of the command contract."""
+    references = (full_precision, xnor)
+    energy = [reference.energy_uj / own.energy_uj for reference in references]
+    memory = [reference.memory_bits / own.memory_bits for reference in references]
+    return dict(zip(RATIOS, (*energy, *memory), strict=True))
 
 
 def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = None) -> RecipeCost:

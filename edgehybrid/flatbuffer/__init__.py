@@ -1,5 +1,6 @@
-"""Reads .tflite files that may be damaged, with the flatbuffers package and NumPy only."""
+"""Reads .tflite files that may be damaged, with the flatbuffers package, LiteRT's schema and NumPy only."""
 
-from edgehybrid.flatbuffer.reader import ABSENT, Flatbuffer, Op, Tensor, parse_flatbuffer, read_flatbuffer
+from edgehybrid.flatbuffer.reader import parse_flatbuffer, read_flatbuffer
+from edgehybrid.flatbuffer.records import ABSENT, Flatbuffer, Op, Subgraph, Tensor
 
-__all__ = ["ABSENT", "Flatbuffer", "Op", "Tensor", "parse_flatbuffer", "read_flatbuffer"]
+__all__ = ["ABSENT", "Flatbuffer", "Op", "Subgraph", "Tensor", "parse_flatbuffer", "read_flatbuffer"]

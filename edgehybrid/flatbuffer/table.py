@@ -16,10 +16,10 @@ from edgehybrid.errors import ModelFileError
 
 # A vtable begins with its own size and the table's size; then comes the place of each field in the table.
 _VTABLE_HEADER_BYTES = 2 * VOffsetTFlags.bytewidth
-# In a sound file no two vectors overlap, except where a writer shares equal ones.
+# In a sound file no two vectors or tables overlap, except where a writer shares equal ones.
 _COPIES_ALLOWED = 4
 # No tensor has so many axes, no operator so many inputs. As Python integers they take ten times the room.
-_MAX_NUMBERS = 65536
+MAX_NUMBERS = 65536
 # The eight options of LceBconv2d, the longest map in use, take about 200 bytes.
 _MAX_MAP_BYTES = 4096
 
@@ -46,10 +46,10 @@ class File:
             raise self.error(f"an offset leads to byte {start + size} of {len(self.data)}")
 
     def spend(self, size: int) -> None:
-        """Counts bytes that will be copied: overlapping vectors must not add up without end."""
+        """Counts bytes that will be read into objects: vectors and tables that overlap must not add up without end."""
         self._budget_bytes -= size
         if self._budget_bytes < 0:
-            raise self.error("its vectors overlap")
+            raise self.error("its vectors or tables overlap")
 
     def number(self, flags: Any, position: int) -> int:
         """The integer of the type ``flags`` (flatbuffers.number_types) at a byte position."""
@@ -62,16 +62,22 @@ class File:
 
 
 class Table:
-    """A table. Fields are numbered from 0, in the order of the schema; an absent field is 0 or empty."""
+    """A table. Fields are numbered from 0, in the order of the schema; an absent field is 0 or empty.
+
+    Attributes:
+        position: its byte position in the file.
+    """
 
     def __init__(self, file: File, position: int) -> None:
         self.file = file
-        self._position = position
+        self.position = position
         self._vtable = position - file.number(SOffsetTFlags, position)
         self._vtable_bytes = file.number(VOffsetTFlags, self._vtable)
         # Else a run of zeros would read as any number of empty tables.
         if self._vtable_bytes < _VTABLE_HEADER_BYTES:
             raise file.error(f"there is no table at byte {position}")
+        # Sound tables share vtables, but are at least about as large; else one table could be led to without end.
+        file.spend(self._vtable_bytes)
 
     def number(self, field: int, flags: Any) -> int:
         """An integer of the type ``flags``."""
@@ -92,13 +98,13 @@ class Table:
         self.file.check(start, count * item_bytes)
         return start, count
 
-    def numbers(self, field: int) -> tuple[int, ...]:
-        """A vector of int32."""
-        start, count = self.vector(field, Int32Flags.bytewidth)
-        if count > _MAX_NUMBERS:
+    def numbers(self, field: int, flags: Any = Int32Flags, limit: int = MAX_NUMBERS) -> tuple[Any, ...]:
+        """A vector of at most ``limit`` numbers of the type ``flags``."""
+        start, count = self.vector(field, flags.bytewidth)
+        if count > limit:
             raise self.file.error(f"a list has {count} numbers")
-        self.file.spend(count * Int32Flags.bytewidth)
-        return struct.unpack_from(f"<{count}i", self.file.data, start)
+        self.file.spend(count * flags.bytewidth)
+        return struct.unpack_from(f"<{count}{flags.packer_type.format[-1]}", self.file.data, start)
 
     def string(self, field: int) -> str:
         """A string. No encoding is prescribed: what is not UTF-8 becomes a replacement character."""
@@ -133,7 +139,7 @@ class Table:
         if entry >= self._vtable_bytes:
             return None
         offset = self.file.number(VOffsetTFlags, self._vtable + entry)
-        return self._position + offset if offset else None
+        return self.position + offset if offset else None
 
     def _target(self, field: int) -> int | None:
         """Byte position of what a field points to; the offset counts from the field itself."""

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tiny_layers import Writer, packed_file
 from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
 
-from edgehybrid.census.flatbuffer_layers import FlatbufferCount, count_flatbuffer
+from edgehybrid.census.flatbuffer_layers import LISTED, FlatbufferCount, count_flatbuffer
+from edgehybrid.census.multiplications import MULTIPLYING
 from edgehybrid.errors import ModelFileError
 from edgehybrid.flatbuffer import parse_flatbuffer, read_flatbuffer
+from edgehybrid.flatbuffer.schema import OPERATORS
 from edgehybrid.networks import Network, build_network
 from edgehybrid.recipe import NetworkRecipe, Placement
 from edgehybrid.runs.run_folder import RunFolder
@@ -71,13 +73,26 @@ def test_scales_are_listed() -> None:
 
 def test_operators_whose_work_is_unknown_are_named_apart() -> None:
     tensors = [TinyTensor("a", (1, 4)), TinyTensor("b", (1, 4))]
-    ops = [TinyOp("COS", [0], [1]), TinyOp("RELU", [1], [0]), TinyOp("COS", [0], [1])]
+    ops = [TinyOp(name, [0], [1]) for name in ("edgetpu-custom-op", "COS", "FlexErf", "edgetpu-custom-op", "DELEGATE")]
     found = count(tflite_bytes(tensors, ops, [0], [1]))
-    assert (found.listed_ops, found.uncounted_ops, found.layers) == ({"RELU": 1}, {"COS": 2}, ())
+    assert found.uncounted_ops == {"DELEGATE": 1, "FlexErf": 1, "edgetpu-custom-op": 2}
+    assert (found.listed_ops, found.layers) == ({"COS": 1}, ())
+
+
+def test_every_builtin_operator_is_counted_listed_or_known_to_be_unread() -> None:
+    read = {*MULTIPLYING, *LISTED}
+    assert set(OPERATORS.values()) - read == {
+        "CUSTOM",
+        "DELEGATE",
+        "PLACEHOLDER_FOR_GREATER_OP_CODES",
+        "STABLEHLO_CONVOLUTION",
+        "STABLEHLO_CUSTOM_CALL",
+        "STABLEHLO_DOT_GENERAL",
+    }
 
 
 def test_refuses_weights_of_unknown_width() -> None:
-    weights = TinyTensor("w", (7, 36), "complex64", np.zeros((7, 36), np.complex64))
+    weights = TinyTensor("w", (7, 36), "string", np.zeros((7, 36), np.uint8))
     tensors = [TinyTensor("x", (1, 36)), weights, TinyTensor("y", (1, 7))]
     with pytest.raises(ModelFileError, match="width of the numbers in 'y' is unknown"):
         count(tflite_bytes(tensors, [TinyOp("FULLY_CONNECTED", [0, 1, -1], [2])], [0], [2]))

@@ -41,7 +41,7 @@ def unknown(tmp_path: Path) -> str:
     """A model with one layer, and an operator whose work is not known."""
     writer = Writer()
     real = writer.value((1, 8, 8, 2))
-    output_map = writer.conv(writer.op("COS", [real], (1, 8, 8, 2)), 4, 3, 8)
+    output_map = writer.conv(writer.op("edgetpu-custom-op", [real], (1, 8, 8, 2)), 4, 3, 8)
     (tmp_path / "unknown.tflite").write_bytes(writer.bytes(real, output_map))
     return "unknown.tflite"
 
@@ -234,16 +234,20 @@ def test_refuses_a_wrong_table(old: str, new: str, parts: list[str], tmp_path: P
 
 
 def test_refuses_an_operator_that_is_not_counted_unless_it_is_allowed(unknown: str, tmp_path: Path) -> None:
-    refuse(["cost", unknown], tmp_path, 1, "operators that are not counted", "1 COS", "--allow-uncounted")
+    refuse(["cost", unknown], tmp_path, 1, "operators that are not counted", "1 edgetpu-custom-op", "--allow-uncounted")
     done = call(["cost", unknown, "--allow-uncounted", "--json"], tmp_path)
-    assert (done.returncode, done.stderr) == (0, "Note: unknown.tflite: not counted: 1 COS.\n")
-    assert json.loads(done.stdout)["uncounted_ops"] == {"COS": 1}
+    assert (done.returncode, done.stderr) == (0, "Note: unknown.tflite: not counted: 1 edgetpu-custom-op.\n")
+    assert json.loads(done.stdout)["uncounted_ops"] == {"edgetpu-custom-op": 1}
 
 
-def test_refuses_an_empty_network(tmp_path: Path) -> None:
+def test_a_file_without_weights_costs_nothing_and_says_so(tmp_path: Path) -> None:
     tensors = [TinyTensor("a", (1, 4)), TinyTensor("b", (1, 4))]
-    (tmp_path / "empty.tflite").write_bytes(tflite_bytes(tensors, [TinyOp("RELU", [0], [1])], [0], [1]))
-    refuse(["cost", "empty.tflite"], tmp_path, 1, "The network is empty")
+    (tmp_path / "empty.tflite").write_bytes(tflite_bytes(tensors, [TinyOp("LEAKY_RELU", [0], [1])], [0], [1]))
+    done = call(["cost", "empty.tflite", "--json"], tmp_path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["energy_uj"], found["macs"]) == (0, 0, 0)
+    assert found["listed_ops"] == {"LEAKY_RELU": 1}
+    assert "no operator multiplies by weights" in done.stderr
 
 
 def test_refuses_a_model_that_is_none(tmp_path: Path) -> None:

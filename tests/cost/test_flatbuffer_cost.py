@@ -13,7 +13,7 @@ from edgehybrid.cost import cost_of
 from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
 from edgehybrid.cost.rules import FULL, PAPER, RULE_SETS
 from edgehybrid.cost.tables import load_table
-from edgehybrid.errors import ConversionError, EdgehybridError, ModelFileError, UsageError
+from edgehybrid.errors import ConversionError, ModelFileError, UsageError
 from edgehybrid.flatbuffer import Flatbuffer, parse_flatbuffer, read_flatbuffer
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
@@ -102,15 +102,21 @@ def test_rules_that_are_not_about_shortcuts_need_no_recipe() -> None:
     assert cost_of_flatbuffer(parse_flatbuffer(packed_model(), "model"), rules).as_dict()["energy_alpha_mac_uj"] == 0
 
 
-UNKNOWN = tflite_bytes([TinyTensor("a", (1, 4)), TinyTensor("b", (1, 4))], [TinyOp("COS", [0], [1])], [0], [1])
+UNKNOWN = tflite_bytes(
+    [TinyTensor("a", (1, 4)), TinyTensor("b", (1, 4))], [TinyOp("edgetpu-custom-op", [0], [1])], [0], [1]
+)
 
 
 def test_refuses_operators_that_are_not_counted() -> None:
     with pytest.raises(ModelFileError, match="not counted") as caught:
         cost_of_flatbuffer(parse_flatbuffer(UNKNOWN, "model"))
-    assert (caught.value.received, caught.value.next_step) == ("1 COS", "Add --allow-uncounted to count the others.")
+    assert (caught.value.received, caught.value.next_step) == (
+        "1 edgetpu-custom-op",
+        "Add --allow-uncounted to count the others.",
+    )
 
 
-def test_refuses_a_file_without_layers() -> None:
-    with pytest.raises(EdgehybridError, match="network is empty"):
-        cost_of_flatbuffer(parse_flatbuffer(UNKNOWN, "model"), allow_uncounted=True)
+def test_a_file_that_multiplies_by_nothing_costs_nothing() -> None:
+    found = cost_of_flatbuffer(parse_flatbuffer(UNKNOWN, "model"), allow_uncounted=True).as_dict()
+    assert (found["energy_uj"], found["memory_bits"], found["macs"], found["layers"]) == (0, 0, 0, [])
+    assert found["energy_efficiency_fp"] is None

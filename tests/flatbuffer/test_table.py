@@ -1,12 +1,13 @@
-"""flatbuffer_table.py: tables that the flatbuffers package wrote are read, misleading offsets refused."""
+"""table.py: tables that the flatbuffers package wrote are read, misleading offsets refused."""
 
 import struct
+from typing import Any
 
 import flatbuffers
 import numpy as np
 import pytest
 from flatbuffers import flexbuffers
-from flatbuffers.number_types import Int32Flags
+from flatbuffers.number_types import Float32Flags, Int32Flags, Int64Flags, Uint8Flags
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,21 @@ def test_reads_what_was_written(numbers: list[int], text: str, options: dict[str
     assert table.number(3, Int32Flags) == (numbers[0] if numbers else 0)
 
 
+@pytest.mark.parametrize(
+    ("flags", "dtype"), [(Int64Flags, np.int64), (Float32Flags, np.float32), (Uint8Flags, np.uint8)]
+)
+def test_reads_numbers_of_the_type_asked_for(flags: Any, dtype: Any) -> None:
+    written = np.array([1, 0, 7, 100], dtype)
+    builder = flatbuffers.Builder(64)
+    vector = builder.CreateNumpyVector(written)
+    builder.StartObject(1)
+    builder.PrependUOffsetTRelativeSlot(0, vector, 0)
+    builder.Finish(builder.EndObject())
+    found = File(bytes(builder.Output()), "a file").root().numbers(0, flags)
+    assert found == (1, 0, 7, 100)
+    assert type(found[0]) is type(written.tolist()[0])
+
+
 def test_absent_field_is_empty() -> None:
     table = table_of([])
     assert (table.numbers(4), table.string(4), table.integer_map(4), table.tables(4)) == ((), "", {}, [])
@@ -67,6 +83,7 @@ def test_refuses_a_map_of_unlikely_size() -> None:
 def test_refuses_a_list_of_unlikely_length() -> None:
     with pytest.raises(ModelFileError, match="65537 numbers"):
         table_of([0] * 65537).numbers(0)
+    assert len(table_of([0] * 65537).numbers(0, limit=65537)) == 65537
 
 
 def test_refuses_vectors_that_overlap_without_end() -> None:
@@ -77,6 +94,22 @@ def test_refuses_vectors_that_overlap_without_end() -> None:
         assert table.numbers(0) == tuple(numbers)
     with pytest.raises(ModelFileError, match="overlap"):
         table.numbers(0)
+
+
+def test_refuses_one_table_that_is_led_to_without_end() -> None:
+    builder = flatbuffers.Builder(64)
+    builder.StartObject(20)
+    builder.PrependInt32Slot(19, 1, 0)
+    table = builder.EndObject()
+    builder.StartVector(4, 1000, 4)
+    for _ in range(1000):
+        builder.PrependUOffsetTRelative(table)
+    vector = builder.EndVector()
+    builder.StartObject(1)
+    builder.PrependUOffsetTRelativeSlot(0, vector, 0)
+    builder.Finish(builder.EndObject())
+    with pytest.raises(ModelFileError, match="overlap"):
+        File(bytes(builder.Output()), "a file").root().tables(0)
 
 
 @pytest.mark.parametrize("offset", [2**31, 2**32 - 1, 100])
