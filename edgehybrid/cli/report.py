@@ -21,5 +21,8 @@ def report(out: Path | None, overwrite: bool, store: Path | None, runs: Path, as
     from edgehybrid import results
     from edgehybrid.report.build import build_report
 
-    result = build_report(results.read(store or runs / "results.sqlite"), runs, out or runs, overwrite)
+    rows, notes = results.salvage(store or runs / "results.sqlite")
+    for note in notes:
+        click.echo(f"Warning: {note}", err=True)
+    result = build_report(rows, runs, out or runs, overwrite)
     emit(result, as_json, f"{result['table']}\n{result['html']}")

@@ -23,7 +23,10 @@ def results_command(recipe: str | None, store: Path | None, runs: Path, as_csv: 
     refuse_together(
         "Name the file of rows, or the folder of runs with it.", {"--results": store, "--runs": was_typed("runs")}
     )
-    rows = [row.as_dict() for row in results.read(store or runs / "results.sqlite", recipe=recipe)]
+    found, notes = results.salvage(store or runs / "results.sqlite", recipe=recipe)
+    for note in notes:
+        click.echo(f"Warning: {note}", err=True)
+    rows = [row.as_dict() for row in found]
     keys = ["recipe", "format", "device", "threads", "latency_ms_median", "size_bytes", "top1_percent", "verdict"]
     if as_csv:
         click.echo(to_csv(rows, list(results.Row.model_fields)))

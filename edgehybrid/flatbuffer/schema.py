@@ -31,7 +31,7 @@ _UNIONS = (
     (3, 4, _names(generated.BuiltinOptions)),
     (11, 12, _names(generated.BuiltinOptions2)),
 )
-# Of the kind and of a kind that a later schema knows.
+# The union's entry for nothing; it also stands for kinds that only a later schema knows.
 _NO_OPTIONS = "NONE"
 # The longest table of options, that of STABLEHLO_CONVOLUTION, has 17.
 _MAX_FIELDS = 64

@@ -18,6 +18,15 @@ from edgehybrid.results.row import Row, row_from
 SCHEMA_VERSION = 1
 # How long a writer waits for another one; an append takes milliseconds.
 BUSY_TIMEOUT_SECONDS = 30.0
+# What SQLite says where it cannot make the files that WAL mode needs, and of a file that was cut off.
+_COPIED = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_READONLY_DIRECTORY,
+)
+# A damaged header may ask for any size; a million rows are smaller.
+_MOST_BYTES = 2**31
 
 _NAMES = list(Row.model_fields)
 _REQUIRED = [name for name, field in Row.model_fields.items() if field.is_required()]
@@ -61,7 +70,7 @@ def append(path: Path, row: Row) -> int:
         RunError: the file cannot be written, is no results store, or is a newer edgehybrid's.
     """
     values = [json.dumps(value) if name in _JSON else value for name, value in row.as_dict().items()]
-    with _open(path, "rwc") as connection:
+    with _open(path, "mode=rwc") as connection:
         if not _is_made(connection, path):
             _switch_to_wal(connection)
         # IMMEDIATE waits for another writer here; a read lock that becomes a write lock later would not wait.
@@ -81,18 +90,55 @@ def read(path: Path, *, recipe: str | None = None, device: str | None = None, ru
     Raises:
         RunError: there is no store, it is damaged, or it was written by a newer edgehybrid.
     """
+    rows, notes = salvage(path, recipe=recipe, device=device, run=run)
+    if notes:
+        raise RunError(f"The results file is damaged: {' '.join(notes)}", received=path)
+    return rows
+
+
+def salvage(
+    path: Path, *, recipe: str | None = None, device: str | None = None, run: str | None = None
+) -> tuple[list[Row], list[str]]:
+    """``read`` as far as the store is whole, and sentences about what is not.
+
+    Raises:
+        RunError: there is no store, nothing of it can be read, or it was written by a newer edgehybrid.
+    """
     given = {"recipe": recipe, "device": device, "run": run}
     filters = {key: value for key, value in given.items() if value is not None}
     condition = " AND ".join(f"{key} = ?" for key in filters) or "TRUE"
-    query = f"SELECT {_COLUMNS} FROM results WHERE {condition} ORDER BY id"
-    with _open(path, "ro") as connection:
+    query = f"SELECT id, {_COLUMNS} FROM results WHERE {condition} ORDER BY id"
+    notes: list[str] = []
+    with _open_to_read(path, notes) as connection:
         if not _is_made(connection, path):
-            return []
-        found = connection.execute(query, [*filters.values()]).fetchall()
+            return [], notes
+        found, problem = _readable(connection, query, [*filters.values()])
+        if problem is not None:
+            # From the end, for what stands behind a damaged page.
+            found |= _readable(connection, f"{query} DESC", [*filters.values()])[0]
+            if not found:
+                raise problem
+            notes.append(f"It is damaged ({problem}); {len(found)} rows could be read.")
+    rows = []
+    for number, values in sorted(found.items()):
+        try:
+            rows.append(_row(dict(zip(_NAMES, values, strict=True))))
+        except (RunError, TypeError, ValueError) as error:
+            notes.append(f"Row {number} is damaged: {str(error).splitlines()[0]}")
+    return rows, notes
+
+
+def _readable(
+    connection: sqlite3.Connection, query: str, values: list[str]
+) -> tuple[dict[int, tuple[Any, ...]], sqlite3.DatabaseError | None]:
+    """The rows of a query by their numbers, up to what cannot be read; and why that is so."""
+    found: dict[int, tuple[Any, ...]] = {}
     try:
-        return [_row(dict(zip(_NAMES, values, strict=True))) for values in found]
-    except (RunError, ValueError) as error:
-        raise RunError(f"The results file is damaged: {error}.", received=path) from error
+        for number, *row in connection.execute(query, values):
+            found[number] = tuple(row)
+    except sqlite3.DatabaseError as error:
+        return found, error
+    return found, None
 
 
 def _row(values: dict[str, Any]) -> Row:
@@ -102,25 +148,57 @@ def _row(values: dict[str, Any]) -> Row:
 
 
 @contextmanager
-def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+def _open(path: Path, parameters: str) -> Iterator[sqlite3.Connection]:
     """A connection without implicit transactions; an open one is rolled back when the block fails."""
+    reads = parameters != "mode=rwc"
     try:
-        if mode == "rwc":
+        if not reads:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
             raise RunError("There are no results yet.", received=path, next_step="Run: edgehybrid benchmark")
-        address = f"{path.resolve().as_uri()}?mode={mode}"
+        address = f"{path.resolve().as_uri()}?{parameters}"
         connection = sqlite3.connect(address, BUSY_TIMEOUT_SECONDS, isolation_level=None, uri=True)
         with closing(connection):
             yield connection
     except (sqlite3.Error, OSError) as error:
         raise RunError(
-            f"The results file cannot be {'read' if mode == 'ro' else 'written'}: {error}.",
+            f"The results file cannot be {'read' if reads else 'written'}: {error}.",
             received=path,
-            # Also to be read: WAL mode keeps files beside the store.
             allowed="a file that edgehybrid made, or a new one, in a folder that can be written",
             next_step="Name another file with --results.",
         ) from error
+
+
+@contextmanager
+def _open_to_read(path: Path, notes: list[str]) -> Iterator[sqlite3.Connection]:
+    """``_open``; or a copy in memory where SQLite does not open the store as it is.
+
+    In WAL mode it needs files beside the store, which a read-only folder cannot have; and it refuses a file that is
+    shorter than its header says.
+    """
+    try:
+        with _open(path, "mode=ro") as connection:
+            connection.execute("SELECT name FROM sqlite_master").fetchone()
+    except RunError as error:
+        if not isinstance(cause := error.__cause__, sqlite3.DatabaseError) or cause.sqlite_errorcode not in _COPIED:
+            raise
+        content = path.read_bytes()
+        log = path.with_name(f"{path.name}-wal")
+        if cause.sqlite_errorcode != sqlite3.SQLITE_CORRUPT and log.exists() and log.stat().st_size:
+            notes.append(f"The newest rows may be missing: they are in {log.name}, and its folder cannot be written.")
+        with _open(path, "mode=memory") as connection:
+            connection.deserialize(_whole(content))
+            yield connection
+        return
+    with _open(path, "mode=ro") as connection:
+        yield connection
+
+
+def _whole(content: bytes) -> bytes:
+    """A store as long as its header says, and out of WAL mode. Fields of the header: https://sqlite.org/fileformat.html."""
+    page_bytes, pages = int.from_bytes(content[16:18]), int.from_bytes(content[28:32])
+    missing = min(page_bytes * pages, _MOST_BYTES) - len(content)
+    return content[:18] + b"\x01\x01" + content[20:] + bytes(max(0, missing))
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -1,8 +1,11 @@
 """The store: what is appended is read; nothing else gets in, and nothing gets out."""
 
+import contextlib
 import multiprocessing
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from row_samples import REQUIRED, ROWS, ROWS_EACH, append_many
 
 from edgehybrid.errors import EdgehybridError, RunError
-from edgehybrid.results import Row, append, read, row_from
+from edgehybrid.results import Row, append, read, row_from, salvage
 from edgehybrid.results.store import SCHEMA_VERSION
 
 ROW = row_from(REQUIRED)
@@ -122,6 +125,89 @@ def test_refuses_a_damaged_store(tmp_path: Path) -> None:
     sound = path.read_bytes()
     path.write_bytes(sound[:4096] + b"\xa5" * (len(sound) - 4096))
     bytes_refused(path, "malformed")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A store of 60 rows on some twenty pages."""
+    path = tmp_path_factory.mktemp("store") / "r"
+    for number in range(60):
+        append(path, row_with(images=number, run="x" * 900))
+    return path.read_bytes()
+
+
+def test_a_store_cut_off_anywhere_is_read_as_far_as_it_is_whole(many: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    most = 0
+    for size in range(512, len(many), 1536):
+        path.write_bytes(many[:size])
+        if not most and size < 4 * 4096:
+            # The page that says which tables there are, or the first of the rows.
+            with contextlib.suppress(RunError):
+                most = len(salvage(path)[0])
+            continue
+        rows, notes = salvage(path)
+        numbers = [row.images for row in rows]
+        assert numbers == sorted(set(numbers) & set(range(60)))
+        assert notes
+        assert len(rows) >= most
+        most = len(rows)
+        with pytest.raises(RunError, match="results file is damaged"):
+            read(path)
+    assert most > 30
+
+
+def test_rows_before_and_behind_a_damaged_page_are_read(many: bytes, tmp_path: Path) -> None:
+    page, path = 4096, tmp_path / "r"
+    middle = len(many) // page // 2 * page
+    path.write_bytes(many[:middle] + b"\xa5" * page + many[middle + page :])
+    rows, notes = salvage(path)
+    numbers = [row.images for row in rows]
+    assert (numbers[0], numbers[-1]) == (0, 59)
+    assert 40 < len(numbers) < 60
+    assert len(notes) == 1
+
+
+def test_a_row_that_is_none_is_left_out_by_its_number(tmp_path: Path) -> None:
+    for number in range(3):
+        append(tmp_path / "r", row_with(images=number))
+    connection = sqlite3.connect(tmp_path / "r", isolation_level=None)
+    connection.execute("DROP TRIGGER results_refuse_update")
+    connection.execute("UPDATE results SET board = 'no JSON' WHERE images = 1")
+    connection.close()
+    rows, (note,) = salvage(tmp_path / "r")
+    assert [row.images for row in rows] == [0, 2]
+    assert note.startswith("Row 2 is damaged: ")
+
+
+def test_a_store_on_a_read_only_disk_is_read(tmp_path: Path) -> None:
+    append(tmp_path / "r", row_with(images=5))
+    code = "from pathlib import Path; from edgehybrid.results import salvage; print(salvage(Path('r'))[0][0].images)"
+    shell = f'mount --bind . . && mount -o remount,ro,bind . && cd "$PWD" && exec {sys.executable} -c "{code}"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
+    assert (done.stdout, done.stderr) == ("5\n", "")
+
+
+def test_a_log_that_a_read_only_disk_hides_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(tmp_path / "r", ROW)
+    (tmp_path / "r-wal").write_bytes(b"rows")
+
+    def without_wal(address: str, *arguments: Any, **more: Any) -> sqlite3.Connection:
+        if "memory" in address:
+            return connect(address, *arguments, **more)
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    connect = sqlite3.connect
+    monkeypatch.setattr("edgehybrid.results.store.sqlite3.connect", without_wal)
+    rows, (note,) = salvage(tmp_path / "r")
+    assert len(rows) == 1
+    assert note == "The newest rows may be missing: they are in r-wal, and its folder cannot be written."
 
 
 def test_empty_file_is_a_store_without_rows(tmp_path: Path) -> None:
