@@ -16,7 +16,8 @@ from edgehybrid.report.build import build_report
 from edgehybrid.results import Row, append
 from edgehybrid.runs.artefact import open_artefact
 from edgehybrid.runs.evaluation import write_evaluation
-from edgehybrid.training.loop import OnEpoch, OnStep, train
+from edgehybrid.training.loop import OnStep, train
+from edgehybrid.training.writer import OnEpoch
 
 RECIPE = "digits"
 LEAST_TOP1_PERCENT = 95.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from file_opens import FileOpens
+from image_kinds import SOUND, turned
 from image_trees import write_tree
 from processes import COMMAND, call, finish, start_workers, wait_until
 
@@ -36,10 +37,14 @@ EPOCHS, BATCH = 2, 10
 TRAINED, LEFT_OUT = 191, 1
 
 
-def command(folder: Path, *arguments: str) -> dict[str, Any]:
-    """The one JSON document that a command prints."""
+COUNTS = "images: 191 training, 9 validation, 100 test\n"
+
+
+def command(folder: Path, *arguments: str, told: str = "") -> dict[str, Any]:
+    """The one JSON document that a command prints; ``told`` stands on stderr."""
     done = call([*arguments, "--runs", "runs", "--json"], folder)
     assert done.returncode == 0, done.stderr
+    assert told in done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -89,9 +94,25 @@ def images(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.usefixtures("images")
 def test_trains_converts_and_evaluates_a_folder_of_images(tmp_path: Path) -> None:
-    trained = command(tmp_path, "train", "tree.yaml")
+    trained = command(tmp_path, "train", "tree.yaml", told=COUNTS)
     assert (trained["epochs"], trained["validation_images"]) == (2, 9)
     convert_and_evaluate(tmp_path, trained)
+
+
+@pytest.mark.slow
+def test_what_people_have_in_a_folder_is_trained_on_or_refused_at_once(images: Path, tmp_path: Path) -> None:
+    for name in (".DS_Store", "._0.JPEG", "Thumbs.db"):
+        (images / "train" / "n0003" / name).write_bytes(b"\0\x05\x16\x07")
+    (images / "train" / "n0003" / "0.JPEG").write_bytes(SOUND["jpeg CMYK"]().content)
+    (images / "train" / "n0004" / "0.JPEG").rename(images / "train" / "n0004" / "zwei\nZeilen\udcff.JPG")
+    (images / "train" / "n0005" / "0.JPEG").write_bytes(turned("PNG", 6).content)
+    command(tmp_path, "train", "tree.yaml", "--set", "training.epochs=1", told=COUNTS)
+    runs = list((tmp_path / "runs").iterdir())
+    (images / "train" / "n0006" / "0.JPEG").write_bytes(b"<html>404</html>")
+    refused = call(["train", "tree.yaml", "--runs", "runs"], tmp_path)
+    assert refused.returncode == 1
+    assert "images/train/n0006/0.JPEG: this is a page of HTML or XML." in refused.stderr
+    assert list((tmp_path / "runs").iterdir()) == runs
 
 
 @pytest.mark.slow
@@ -100,16 +121,19 @@ def test_two_workers_share_a_folder_of_images_and_go_on_inside_an_epoch(images: 
     assert stopped.images == BATCH * stopped.step
 
     with FileOpens((images / "train").iterdir()) as opens:
-        trained = []
+        trained, told = [], []
         for worker in start_two(tmp_path, "--resume", run.name):
             stdout, stderr = finish(worker)
             assert worker.returncode == 0, stderr
             trained.append(json.loads(stdout))
+            told.append(COUNTS in stderr)
         opened = opens.counts()
     assert trained[0] == trained[1]
-    # The chief reads all images once, for health and validation; the rest of the epoch is read once by one of the two.
+    assert told == [True, False]
+    # Each of the two checks all images, once. Then the chief reads all of them, for health and validation; and the rest
+    # of the epoch is read by one of the two.
     rest = TRAINED - LEFT_OUT - stopped.images
-    assert Counter(opened.values()) == {1: 200 - rest, 2: rest}
+    assert Counter(opened.values()) == {3: 200 - rest, 4: rest}
 
     lines = run.epochs()
     assert [line.epoch for line in lines] == [1, 2]

@@ -206,6 +206,38 @@ def many_kinds_model() -> bytes:
     return tflite_bytes_of([first, second])
 
 
+def loop_model(start: Any = 0, limit: Any = 5, step: Any = 1) -> bytes:
+    """A WHILE that counts from start to limit, and writes the counter; None is a number that is computed or given.
+
+    The numbers are float32 where one is a float, else int64.
+    """
+    is_float = any(isinstance(number, float) for number in (start, limit, step))
+    type_name = "float32" if is_float else "int64"
+
+    def number(name: str, value: Any) -> TinyTensor:
+        return TinyTensor(name, (1,), type_name, None if value is None else np.array([value], type_name))
+
+    condition = TinyGraph(
+        [number("counter", None), number("limit", limit), TinyTensor("goes_on", (1,), "bool")],
+        [TinyOp("LESS", [0, 1], [2], schema.LessOptionsT())],
+        [0],
+        [2],
+        "condition",
+    )
+    body = TinyGraph(
+        [number("counter", None), number("step", step), number("next", None)],
+        [TinyOp("ADD", [0, 1], [2], schema.AddOptionsT())],
+        [0],
+        [2],
+        "body",
+    )
+    options = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2)
+    caller = TinyGraph(
+        [number("start", start), number("end", None)], [TinyOp("WHILE", [0], [1], options)], [], [1], "main"
+    )
+    return tflite_bytes_of([caller, condition, body])
+
+
 def _tensor(tensor: TinyTensor, buffer: int) -> Any:
     quantisation = sparsity = None
     if tensor.scale is not None:

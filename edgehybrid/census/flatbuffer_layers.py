@@ -89,7 +89,7 @@ def count_flatbuffer(flatbuffer: Flatbuffer) -> FlatbufferCount:
     # Constants by their place in the file: two operators may share one.
     stored: set[int] = set()
     peaks: dict[int, tuple[int, int]] = {}
-    graphs = {number: FlatbufferGraph(flatbuffer.subgraphs[number]) for number in executions.times}
+    graphs = {number: FlatbufferGraph(executions.subgraphs[number]) for number in executions.times}
     for number, graph in graphs.items():
         names.update(op.name for op in graph.part.ops)
         scaled = [op for op in graph.part.ops if op.name == "LceBconv2d" and len(op.inputs) > SCALE]
@@ -140,7 +140,9 @@ def _peak(flatbuffer: Flatbuffer, graph: FlatbufferGraph, peaks: Mapping[int, tu
         in_place = op.name in (*RESHAPING, "ADD", "MUL", "RELU", "SUB") and len(values) == 1 == len(op.outputs)
         if in_place and len(graph.readers[values[0]]) == 1 and values[0] not in part.inputs:
             buffer[values[0]] = buffer[op.outputs[0]]
-    for index in part.inputs:
+    # A subgraph may be given constants, which are no maps.
+    given = [index for index in part.inputs if part.tensors[index].data is None]
+    for index in given:
         buffer.setdefault(index, index)
     steps = [({buffer[i] for i in graph.values(op) if i in buffer}, {buffer[i] for i in op.outputs}) for op in part.ops]
     # What a called subgraph needs is alive while it runs: a buffer of no tensor, below 0.
@@ -150,7 +152,7 @@ def _peak(flatbuffer: Flatbuffer, graph: FlatbufferGraph, peaks: Mapping[int, tu
         if needs:
             called[-1 - number] = max(need[0] for need in needs), max(need[1] for need in needs)
             steps[number][1].add(-1 - number)
-    start = {buffer[index] for index in part.inputs}
+    start = {buffer[index] for index in given}
 
     def peak(bits: Callable[[int], int], form: int) -> int:
         sizes = {index: bits(index) for index in set(buffer.values())}

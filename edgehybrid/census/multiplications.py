@@ -54,7 +54,7 @@ _MATRICES: Mapping[str, Sequence[tuple[int, int, str]]] = {
 }
 # LSTM in its basic form: one matrix for all gates, behind the concatenated input and state.
 _BASIC_LSTM_INPUTS = 5
-_CONVOLUTIONS = ("LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D")
+_CONVOLUTIONS = ("LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _KINDS: Mapping[str, Kind] = {
     "LceBconv2d": "conv",
     "CONV_2D": "conv",
@@ -113,8 +113,12 @@ class Multiplication:
         return self.weight_sets * self.kernel[0] * self.kernel[1] * self.group_channels * self.out_channels
 
 
-def multiplications_of(op: Op, tensors: Sequence[Tensor]) -> Iterator[Multiplication]:
+def multiplications_of(op: Op, tensors: Sequence[Tensor], stored: Mapping[int, int]) -> Iterator[Multiplication]:
     """The multiplications of an operator; none of one that multiplies nothing by weights.
+
+    Args:
+        tensors: of the operator's subgraph.
+        stored: for each of them that is a constant unpacked, the constant, see operators.py.
 
     Raises:
         ModelFileError: the shapes around such an operator contradict each other.
@@ -126,7 +130,7 @@ def multiplications_of(op: Op, tensors: Sequence[Tensor]) -> Iterator[Multiplica
     elif op.name == "FULLY_CONNECTED":
         found = [_dense(op, tensors, 0, 1, "")]
     elif op.name == "BATCH_MATMUL":
-        found = [_batch_matmul(op, tensors)]
+        found = [_batch_matmul(op, tensors, stored)]
     else:
         found = [_convolution(op, tensors)]
     for multiplication in found:
@@ -177,7 +181,7 @@ def _dense(op: Op, tensors: Sequence[Tensor], source: int, weights: int, role: s
     )
 
 
-def _batch_matmul(op: Op, tensors: Sequence[Tensor]) -> Multiplication:
+def _batch_matmul(op: Op, tensors: Sequence[Tensor], stored: Mapping[int, int]) -> Multiplication:
     """(…, M, K) times (…, K, N); either may be stored turned. A constant on either side is the weights."""
     left, right = _tensor(op, tensors, 0), _tensor(op, tensors, 1)
     if len(left.shape) < 2 or len(right.shape) < 2 or not op.outputs:
@@ -187,7 +191,8 @@ def _batch_matmul(op: Op, tensors: Sequence[Tensor]) -> Multiplication:
     batch = math.prod(tensors[op.outputs[0]].shape[:-2])
     if depth != depth_right or tensors[op.outputs[0]].shape[-2:] != (rows, columns):
         raise _contradiction(op, tensors)
-    weights_left = left.data is not None and right.data is None
+    is_constant = [tensors[stored.get(index, index)].data is not None for index in op.inputs[:2]]
+    weights_left = is_constant == [True, False]
     source, weights, filters, places = (1, 0, rows, columns) if weights_left else (0, 1, columns, rows)
     second = (left, right)[weights]
     return Multiplication(
@@ -203,7 +208,7 @@ def _batch_matmul(op: Op, tensors: Sequence[Tensor]) -> Multiplication:
         (batch * places, 1),
         (batch * places, 1),
         batch * places,
-        weight_sets=0 if second.data is None else math.prod(second.shape[:-2]),
+        weight_sets=math.prod(second.shape[:-2]) if is_constant[weights] else 0,
     )
 
 
@@ -222,9 +227,9 @@ def _convolution(op: Op, tensors: Sequence[Tensor]) -> Multiplication:
             group = 1
         case "TRANSPOSE_CONV", (filters, height, width, group):
             pass
-        case "CONV_3D", (depth, height, width, inputs, filters):
+        case "CONV_3D", (depth, height, width, inputs, filters) if inputs == channels:
             group = depth * inputs
-        case "CONV_3D_TRANSPOSE", (depth, height, width, filters, inputs):
+        case "CONV_3D_TRANSPOSE", (depth, height, width, filters, inputs) if inputs == channels:
             group = depth * inputs
         case "LceBconv2d", (filters, height, width, words):
             # Groups have full words; without groups the last word may be partly filled.

@@ -72,7 +72,7 @@ def counted_multiplications(part: Operators) -> list[tuple[Multiplication, Censu
     return [
         (found, _census_row(found, part.tensors, stored))
         for op in part.ops
-        for found in multiplications_of(op, part.tensors)
+        for found in multiplications_of(op, part.tensors, stored)
     ]
 
 

@@ -50,9 +50,9 @@ def train(
 
     with TrainingProgress() as progress:
         if resumed is not None:
-            last = loop.resume(run, progress.on_step, progress.on_epoch, strategy)
+            last = loop.resume(run, progress.on_step, progress.on_epoch, strategy, progress.on_start)
         else:
-            run, last = loop.train(chosen, runs, progress.on_step, progress.on_epoch, strategy)
+            run, last = loop.train(chosen, runs, progress.on_step, progress.on_epoch, strategy, progress.on_start)
     selected = run.selected_epoch()
     result = {
         "run": str(run.path),

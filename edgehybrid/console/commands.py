@@ -1,6 +1,7 @@
 """How every command fails, and how it prints."""
 
 import errno
+import io
 import json
 import os
 import sys
@@ -23,6 +24,9 @@ class Commands(click.Group):
         What refuses a file is said where the file is written; what is left comes from the terminal or from where the
         user sent the output, also that of ``--help``.
         """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A path need not be text: what has no letter is printed as a number, on stderr by itself.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().main(*args, **extra)
         except OSError as error:

@@ -3,11 +3,12 @@
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from edgehybrid.data.source import Source
 from edgehybrid.runs.epoch_line import EpochLine
 
 
 class TrainingProgress:
-    """Context manager whose ``on_step`` and ``on_epoch`` the training loop calls."""
+    """Context manager whose ``on_start``, ``on_step`` and ``on_epoch`` the training loop calls."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -35,6 +36,17 @@ class TrainingProgress:
     def say(self, text: str) -> None:
         """One line above the bar, as long as it is."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def on_start(self, source: Source) -> None:
+        """Prints how many images there are, and which files among them are not read."""
+        counts = {
+            "training": source.training_images,
+            "validation": source.validation_images,
+            "test": source.test_images,
+        }
+        self.say("images: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+        for note in source.notes:
+            self.say(f"  note: {note}")
 
     def on_step(self, epoch: int, step: int, steps: int, images_per_second: float) -> None:
         """Moves the bar; a new epoch begins a new one."""

@@ -5,14 +5,18 @@ Nothing here loads TensorFlow unless a download is needed.
 
 import lzma
 import os
+from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid.data.array_files import FORM, ArrayPair, SplitName, list_arrays
+from edgehybrid.data.names import shown
 from edgehybrid.errors import DataError, MissingExtraError
 from edgehybrid.recipe import Data
 
@@ -25,13 +29,11 @@ CIFAR_TIMEOUT_S = 15
 
 
 class Split(NamedTuple):
-    """Images, uint8 (n, side, side, channels), and labels, int64 (n,), 0 … classes-1."""
+    """Images, uint8 (n, side, side, channels), and labels, int64 (n,), 0 … classes-1; sentences on files not read."""
 
     images: Images
     labels: Labels
-
-
-SplitName = Literal["train", "test"]
+    notes: tuple[str, ...] = ()
 
 
 def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
@@ -53,7 +55,7 @@ def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
     else:
         raise DataError(
             f"There are no images for data set '{data.dataset}'.",
-            allowed="a folder of arrays: *-images.npy[.xz] and *-labels.npy[.xz]",
+            allowed=f"a folder of arrays: {FORM}",
             next_step="Name the folder in data.path, or in the environment variable EDGEHYBRID_DATA.",
         )
     _check(name, split, data)
@@ -62,10 +64,10 @@ def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
 
 def folder_of(data: Data) -> Path | None:
     """Where local images are: in ``data.path``, else in the folder that the environment variable ``EDGEHYBRID_DATA``
-    names; or in the folder of the data set's name there. None where neither is set.
+    names; or in the folder of the data set's name there. None where neither is set, or to an empty text.
     """
     named = data.path or os.environ.get("EDGEHYBRID_DATA")
-    if named is None:
+    if not named:
         return None
     inner = Path(named) / data.dataset
     return inner if inner.is_dir() else Path(named)
@@ -101,52 +103,67 @@ def _digits(side: int, name: SplitName) -> Split:
 
 
 def _local(folder: Path, name: SplitName) -> Split:
-    """Array files of a folder: those whose name begins with ``test`` are the test images, all others training."""
-    stems = sorted(p.name.split("-images.npy")[0] for p in folder.glob("*-images.npy*"))
-    stems = [stem for stem in stems if stem.startswith("test") == (name == "test")]
-    if not stems:
+    """The arrays of a folder whose names begin with ``name``, joined in the order of their names."""
+    listing = list_arrays(folder)
+    pairs = listing.test if name == "test" else listing.train
+    if not pairs:
         raise DataError(
             f"The folder has no {name} images.",
-            received=folder,
-            allowed="files train*-images.npy[.xz], train*-labels.npy[.xz], test-images.npy[.xz], test-labels.npy[.xz]",
+            received=shown(folder),
+            allowed=f"files {FORM}",
             next_step="Correct data.path or the environment variable EDGEHYBRID_DATA.",
         )
-    parts = [Split(_read(folder, f"{stem}-images"), _read(folder, f"{stem}-labels")) for stem in stems]
-    for stem, part in zip(stems, parts, strict=True):
-        if (
-            part.images.dtype != np.uint8
-            or part.images.ndim != 4
-            or part.labels.dtype.kind not in "iu"
-            or part.labels.shape != part.images.shape[:1]
-        ):
-            raise DataError(
-                f"{folder}: the arrays '{stem}' do not fit together.",
-                received=f"images {part.images.dtype} {part.images.shape}, "
-                f"labels {part.labels.dtype} {part.labels.shape}",
-                allowed="images uint8 (n, side, side, channels), labels integers (n,)",
-            )
+    parts = [_read_pair(pair) for pair in pairs]
     if len({part.images.shape[1:] for part in parts}) > 1:
         raise DataError(
-            f"{folder}: the {name} files hold images of different shapes.",
-            received=", ".join(f"{s}: {p.images.shape[1:]}" for s, p in zip(stems, parts, strict=True)),
+            f"{shown(folder)}: the {name} files hold images of different shapes.",
+            received=", ".join(f"{shown(q.stem)}: {p.images.shape[1:]}" for q, p in zip(pairs, parts, strict=True)),
         )
+    _check_copies(pairs, parts)
     return Split(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]).astype(np.int64),
+        listing.notes,
     )
 
 
-def _read(folder: Path, stem: str) -> NDArray[Any]:
-    plain, packed = folder / f"{stem}.npy", folder / f"{stem}.npy.xz"
-    path = plain if plain.is_file() else packed
+def _read_pair(pair: ArrayPair) -> Split:
+    part = Split(_read(pair.images), _read(pair.labels))
+    if (
+        part.images.dtype != np.uint8
+        or part.images.ndim != 4
+        or part.labels.dtype.kind not in "iu"
+        or part.labels.shape != part.images.shape[:1]
+    ):
+        raise DataError(
+            f"{shown(pair.images.parent)}: the arrays '{shown(pair.stem)}' do not fit together.",
+            received=f"images {part.images.dtype} {part.images.shape}, labels {part.labels.dtype} {part.labels.shape}",
+            allowed="images uint8 (n, side, side, channels), labels integers (n,)",
+        )
+    return part
+
+
+def _check_copies(pairs: Sequence[ArrayPair], parts: Sequence[Split]) -> None:
+    """Refuses a file whose every image another file holds as well: it is a copy, or a part of the other."""
+    if len(parts) == 1:
+        return
+    contents = [{hash(image.tobytes()) for image in part.images} for part in parts]
+    for (copy, its), (other, others) in permutations(zip(pairs, contents, strict=True), 2):
+        if its and its <= others:
+            raise DataError(
+                f"{shown(copy.images)}: every image of this file is in {shown(other.images.name)}, too.",
+                allowed="files that are parts of the data set, each image in one of them",
+                next_step="Take one of the two, and its labels, out of the folder.",
+            )
+
+
+def _read(path: Path) -> NDArray[Any]:
     try:
-        with plain.open("rb") if path == plain else lzma.open(packed) as stream:
+        with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as stream:
             return np.asarray(np.load(stream, allow_pickle=False))
-    except FileNotFoundError as error:
-        raise DataError(f"A data file is missing: {plain} or {packed}.") from error
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         raise DataError(
-            f"{path}: the data file is damaged: {error}.",
+            f"{shown(path)}: the data file is damaged: {error}.",
             allowed="a NumPy array file, plain or xz-compressed",
             next_step="Copy the file again.",
         ) from error

@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from edgehybrid.data.arrays import Split
 from edgehybrid.data.augment import draw, evaluation_crop, random_box, resized_box, shifted_and_mirrored
+from edgehybrid.data.decoding import decoded
 from edgehybrid.data.folders import ImageFiles
+from edgehybrid.data.half import Half
 from edgehybrid.data.held_out import Indices
+from edgehybrid.data.image_format import ALLOWED, orientation_in
+from edgehybrid.data.names import shown
 from edgehybrid.data.records import Records
 from edgehybrid.data.sharding import WHOLE, Shard, check_shard, span, steps_of
 from edgehybrid.errors import DataError
@@ -23,7 +27,6 @@ from edgehybrid.model.compat import tf
 from edgehybrid.recipe import Data
 from edgehybrid.recipe.training import Augmentation, RandomResizedCrop
 
-Part = Split | ImageFiles | Records
 # One thread prepares small images some ten times faster than a processor trains on them.
 ARRAY_THREADS, BATCHES_AHEAD = 1, 2
 FILE_THREADS = os.cpu_count() or 1
@@ -44,7 +47,7 @@ class Batches:
 
     dataset: Any
     places: Sequence[Indices]
-    part: Part
+    part: Half
     channels: int
 
     def __len__(self) -> int:
@@ -62,7 +65,7 @@ class Batches:
             yield batch
 
 
-def in_tensorflow(part: Part) -> Part:
+def in_tensorflow(part: Half) -> Half:
     """``part`` with images that ``training_batches`` need not copy, where they are arrays."""
     if not isinstance(part, Split):
         return part
@@ -71,7 +74,7 @@ def in_tensorflow(part: Part) -> Part:
 
 
 def training_batches(
-    part: Part,
+    part: Half,
     chosen: Indices,
     data: Data,
     augmentation: Augmentation,
@@ -149,27 +152,30 @@ def encoded_batches(part: ImageFiles | Records, chosen: Indices, data: Data, bat
     return Batches(_as_it_is(dataset.batch(batch_size).prefetch(BATCHES_AHEAD)), places, part, data.channels)
 
 
-def _reader(part: Part, channels: int) -> Callable[[Any], Any]:
+def _reader(part: Half, channels: int) -> Callable[[Any], Any]:
     """From places to pixels, uint8: of arrays any number of them at once, of encoded images one."""
     if isinstance(part, Split):
         images = tf.constant(part.images)
         return lambda places: tf.gather(images, places)
     if isinstance(part, Records):
         records = part.records
-        return lambda place: _decoded(
-            tf.numpy_function(lambda at: records[int(at)]["image"], [place], tf.string, stateful=False), channels
-        )
-    paths = tf.constant(part.paths)
-    return lambda place: _decoded(tf.io.read_file(paths[place]), channels)
+
+        def content_and_orientation(place: Any) -> tuple[bytes, np.int64]:
+            content = records[int(place)]["image"]
+            return content, np.int64(orientation_in(content))
+
+        def read(place: Any) -> Any:
+            kinds = [tf.string, tf.int64]
+            content, orientation = tf.numpy_function(content_and_orientation, [place], kinds, stateful=False)
+            return decoded(content, orientation, channels)
+
+        return read
+    # Names need not be text.
+    paths, orientations = tf.constant([os.fsencode(path) for path in part.paths]), tf.constant(part.orientations)
+    return lambda place: decoded(tf.io.read_file(paths[place]), orientations[place], channels)
 
 
-def _decoded(content: Any, channels: int) -> Any:
-    """Pixels of an encoded image, uint8 (height, width, channels)."""
-    image = tf.io.decode_image(tf.ensure_shape(content, []), channels, expand_animations=False)
-    return tf.ensure_shape(image, [None, None, channels])
-
-
-def _broken_image(part: Part, places: NDArray[np.int64], channels: int) -> DataError | None:
+def _broken_image(part: Half, places: NDArray[np.int64], channels: int) -> DataError | None:
     """The complaint about the first image among ``places`` that cannot be decoded: TensorFlow's does not name it."""
     if isinstance(part, Split):
         return None
@@ -182,14 +188,16 @@ def _broken_image(part: Part, places: NDArray[np.int64], channels: int) -> DataE
                 f"{_name(part, place)}: this cannot be read as an image.",
                 # Without the names of TensorFlow's operations.
                 received=re.sub(r"\{\{.*?\}\} |\s*\[Op:.*", "", error.message),
-                allowed="a JPEG or PNG image",
+                allowed=ALLOWED,
                 next_step="Copy the file again, or remove it.",
             )
     return None
 
 
 def _name(part: ImageFiles | Records, place: int) -> str:
-    return part.paths[place] if isinstance(part, ImageFiles) else str(part.records[int(place)]["file_name"], "utf-8")
+    if isinstance(part, ImageFiles):
+        return shown(part.paths[place])
+    return str(part.records[int(place)]["file_name"], "utf-8")
 
 
 def _normalise(images: Any, mean: Any, std: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgehybrid.data.arrays import Labels, SplitName
+from edgehybrid.data.array_files import SplitName
+from edgehybrid.data.arrays import Labels
 from edgehybrid.errors import DataError, MissingExtraError
 
 SPLITS: dict[SplitName, str] = {"train": "train", "test": "validation"}
@@ -24,10 +25,12 @@ class Records(NamedTuple):
     Attributes:
         records: a sequence of dictionaries with ``image`` and ``file_name``, both bytes.
         labels: int64 (n,), 0 … 999 in the order of the sorted names of the classes.
+        notes: sentences on files that are not read: none.
     """
 
     records: Any
     labels: Labels
+    notes: tuple[str, ...] = ()
 
 
 def prepared_imagenet(name: SplitName, classes: int) -> Records:

@@ -17,11 +17,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.data.arrays import Labels, Split, SplitName, folder_of, load_split, normalise
-from edgehybrid.data.folders import ImageFiles, list_tree
+from edgehybrid.data.array_files import SplitName, holds_arrays
+from edgehybrid.data.arrays import Labels, Split, folder_of, load_split, normalise
+from edgehybrid.data.folders import SUBFOLDERS, list_tree
+from edgehybrid.data.half import Half
 from edgehybrid.data.held_out import Indices, hold_out
-from edgehybrid.data.records import Records, prepared_imagenet
+from edgehybrid.data.image_check import check_images
+from edgehybrid.data.names import shown
+from edgehybrid.data.records import prepared_imagenet
 from edgehybrid.data.sharding import Shard, left_out, steps_of
+from edgehybrid.errors import DataError
 from edgehybrid.recipe import Data
 from edgehybrid.recipe.training import Augmentation
 
@@ -31,8 +36,7 @@ if TYPE_CHECKING:
 PIXELS_AT_ONCE = 2**20
 
 EvaluationPart = Literal["validation", "test"]
-Part = Split | ImageFiles | Records
-Load = Callable[[SplitName], Part]
+Load = Callable[[SplitName], Half]
 
 
 def images_at_once(side: int) -> int:
@@ -64,7 +68,8 @@ class Source:
         """Reads both halves, so that what is missing or damaged is said before anything else is done.
 
         Raises:
-            DataError: no such images, damaged, or not fitting the recipe. Encoded images are decoded only later.
+            DataError: no such images, damaged, or not fitting the recipe. Of image files, headers and ends are read;
+                damage between them is found when they are decoded.
         """
         _ = self.training_images, self.test_images
 
@@ -84,6 +89,11 @@ class Source:
         return len(self._test.labels)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on each kind of file that lies among the images and is not read."""
+        return tuple(dict.fromkeys(self._train.notes + self._test.notes))
+
+    @property
     def array_bytes(self) -> int:
         """Bytes of images that are arrays in memory while training: both halves, and TensorFlow's copy of the first.
 
@@ -99,7 +109,7 @@ class Source:
     def left_out_images(self, workers: int) -> int:
         """Training images that an epoch leaves out, because the workers cannot share the last batch equally.
 
-        Fewer than ``shards``, and 0 for one worker; in each epoch others.
+        Fewer than ``workers``, and 0 for one worker; in each epoch others.
         """
         return left_out(self.training_images, workers)
 
@@ -171,18 +181,18 @@ class Source:
             yield normalise(pixels.numpy(), self._data), labels.numpy()
 
     @cached_property
-    def _train(self) -> Part:
+    def _train(self) -> Half:
         return self._load("train")
 
     @cached_property
-    def _copied_train(self) -> Part:
+    def _copied_train(self) -> Half:
         """Arrays copied once. The copy of an epoch would stay until Python collects the cycles that tf.data makes."""
         from edgehybrid.data.pipeline import in_tensorflow
 
         return in_tensorflow(self._train)
 
     @cached_property
-    def _test(self) -> Part:
+    def _test(self) -> Half:
         return self._load("test")
 
     @cached_property
@@ -205,10 +215,16 @@ def open_source(data: Data, download: bool = True) -> Source:
     return Source(data, lambda name: _half(data, name, download))
 
 
-def _half(data: Data, name: SplitName, download: bool) -> Part:
+def _half(data: Data, name: SplitName, download: bool) -> Half:
     if data.dataset == "imagenet2012":
         if (folder := folder_of(data)) is None:
             return prepared_imagenet(name, data.classes)
-        if not any(folder.glob("*-images.npy*")):
-            return list_tree(folder, name, data.classes)
+        if not holds_arrays(folder):
+            return check_images(list_tree(folder, name, data.classes))
+        if trees := [inner for inner in SUBFOLDERS.values() if (folder / inner).is_dir()]:
+            raise DataError(
+                f"{shown(folder)}: the folder holds arrays, and image files in '{trees[0]}', too.",
+                allowed="one of the two",
+                next_step="Move either into another folder.",
+            )
     return load_split(data, name, download)

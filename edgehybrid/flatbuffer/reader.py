@@ -30,6 +30,8 @@ IDENTIFIER = b"TFL3"
 MAX_RANK = 32
 # A matrix may have a scale for each of its rows, and that of a vocabulary has some hundred thousand.
 MAX_SCALES = 1 << 22
+# An interpreter counts elements in 64 bits; what is computed from a shape must stay a finite float.
+MAX_ELEMENTS = 2**63 - 1
 # In a shape. The schema writes 1 there and -1 into another field, but not all converters do.
 UNKNOWN_LENGTH = -1
 # The tensor types of which NumPy has the layout. That of bfloat16 and int4 it learns where ml_dtypes is imported,
@@ -170,7 +172,7 @@ def _shape(tensor: Table, is_used: bool) -> tuple[int, ...]:
     shape = tuple(1 if length == UNKNOWN_LENGTH else length for length in tensor.numbers(0))
     if not is_used:
         shape = tuple(max(length, 0) for length in shape)
-    if len(shape) > MAX_RANK or min(shape, default=0) < 0:
+    if len(shape) > MAX_RANK or min(shape, default=0) < 0 or math.prod(shape) > MAX_ELEMENTS:
         raise _error(tensor, f"has the impossible shape {shape[:MAX_RANK]}")
     return shape
 

@@ -86,8 +86,11 @@ def save_checkpoint(
     arrays = {f"{index:04d}": value for index, value in enumerate(values)}
     content = _pack(arrays | {f"{EXTRA}{name}": value for name, value in (extra or {}).items()})
     record = Record(
-        file=f"epoch-{progress.epoch:04d}-step-{progress.step:07d}.npz", sha256=hashlib.sha256(content).hexdigest(),
-        recipe_sha256=run.recipe_sha256, before=before, **asdict(progress),
+        file=f"epoch-{progress.epoch:04d}-step-{progress.step:07d}.npz",
+        sha256=hashlib.sha256(content).hexdigest(),
+        recipe_sha256=run.recipe_sha256,
+        before=before,
+        **asdict(progress),
     )
     # A reader that has just read the old latest.json still finds the file that it names.
     kept = {record.file, before.file if before else record.file}
@@ -139,7 +142,8 @@ def read_record(run: RunFolder) -> Record:
         record = TypeAdapter(Record).validate_json(content)
     except FileNotFoundError as error:
         raise RunError(
-            "The run has no checkpoint yet.", received=run.path,
+            "The run has no checkpoint yet.",
+            received=run.path,
             next_step=f"Train it on with 'edgehybrid train --resume {run.path}'.",
         ) from error
     except (OSError, ValidationError) as error:
@@ -230,7 +234,8 @@ def _sha256_of_fields(fields: dict[str, Any]) -> str:
 
 def _unwritable(run: RunFolder, path: Path, error: OSError) -> RunError:
     return RunError(
-        f"The checkpoint cannot be written: {error}.", received=path,
+        f"The checkpoint cannot be written: {error}.",
+        received=path,
         next_step=f"The checkpoint before it is whole. Make room, then 'edgehybrid train --resume {run.path}'.",
     )
 

@@ -37,7 +37,8 @@ def owned(run: RunFolder) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise RunError(
-                "Another process trains this run.", received=f"{run.path}, owned by {file.read().decode()}",
+                "Another process trains this run.",
+                received=f"{run.path}, owned by {file.read().decode()}",
                 next_step="Wait for it or end it, then resume; or train a new run.",
             ) from error
         except OSError as error:
@@ -50,6 +51,7 @@ def owned(run: RunFolder) -> Iterator[None]:
 
 def _unwritable(path: Path, error: OSError) -> RunError:
     return RunError(
-        f"The run folder cannot be locked: {error}.", received=path,
+        f"The run folder cannot be locked: {error}.",
+        received=path,
         next_step="Make room on the disk, or the folder writable.",
     )

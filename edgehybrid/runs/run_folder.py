@@ -108,15 +108,20 @@ def complete_environment(run: RunFolder, tool_versions: dict[str, str]) -> None:
         _write_environment(run, tool_versions)
     except OSError as error:
         raise RunError(
-            f"The environment cannot be written: {error}.", received=run.path / "env.json",
+            f"The environment cannot be written: {error}.",
+            received=run.path / "env.json",
             next_step=f"Make room, then 'edgehybrid train --resume {run.path}'.",
         ) from error
 
 
 def _write_environment(run: RunFolder, tool_versions: dict[str, str]) -> None:
     facts = {
-        "edgehybrid": __version__, **tool_versions, "python": platform.python_version(),
-        "platform": platform.platform(), "cores": os.cpu_count(), "command": sys.argv,
+        "edgehybrid": __version__,
+        **tool_versions,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "command": sys.argv,
         "recipe_sha256": run.recipe_sha256,
     }
     write_atomically(run.path / "env.json", json.dumps(facts, indent=2).encode())
@@ -132,7 +137,8 @@ def _whole_or_removed(path: Path) -> Iterator[None]:
         if not isinstance(error, FileExistsError):
             shutil.rmtree(path, ignore_errors=True)
         raise RunError(
-            f"The run folder cannot be made: {error}.", received=path,
+            f"The run folder cannot be made: {error}.",
+            received=path,
             next_step="Make room, or name another folder with --runs.",
         ) from error
 
@@ -146,7 +152,8 @@ def open_run(path: Path) -> RunFolder:
     recipe_file = path / "recipe.yaml"
     if not recipe_file.is_file():
         raise RunError(
-            "This is not a run folder: it has no recipe.yaml.", received=path,
+            "This is not a run folder: it has no recipe.yaml.",
+            received=path,
             next_step="Name a folder that 'edgehybrid train' made.",
         )
     try:

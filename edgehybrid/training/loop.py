@@ -5,13 +5,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from edgehybrid.data.sharding import check_shard
-from edgehybrid.data.source import open_source
+from edgehybrid.data.source import Source, open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
@@ -20,11 +17,9 @@ from edgehybrid.recipe import Recipe
 from edgehybrid.runs.checkpoint import (
     Progress,
     Record,
-    Values,
     has_checkpoint,
     read_record,
     remove_left_overs,
-    save_checkpoint,
     take_back,
 )
 from edgehybrid.runs.epoch_line import EpochLine
@@ -32,8 +27,6 @@ from edgehybrid.runs.lock import owned
 from edgehybrid.runs.run_folder import RunFolder, complete_environment, create_run, open_run, write_environment
 from edgehybrid.training.available_memory import available_bytes
 from edgehybrid.training.earlier_run import find_first_stage, find_teacher
-from edgehybrid.training.event_log import EventLog
-from edgehybrid.training.health import HealthMonitor, hints
 from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
 from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
@@ -41,14 +34,12 @@ from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import StepResult, Trainer, Wish
 from edgehybrid.training.step_memory import Demand
 from edgehybrid.training.variables import restore_checkpoint, set_values
+from edgehybrid.training.writer import Arrays, OnEpoch, Writer
 
-# As many images as the figures of edgehybrid.training.health are taken from.
-HEALTH_IMAGES = 200
-
+# Called before the first step, with the images.
+OnStart = Callable[[Source], None] | None
 # Called after each step with: epoch (from 1), step in the epoch (from 1), steps of an epoch, images/s.
 OnStep = Callable[[int, int, int, float], None]
-Arrays = dict[str, NDArray[Any]]
-OnEpoch = Callable[[EpochLine], None]
 
 
 def trained_model(run: RunFolder) -> tuple[Any, Record]:
@@ -58,7 +49,12 @@ def trained_model(run: RunFolder) -> tuple[Any, Record]:
 
 
 def train(
-    recipe: Recipe, runs: Path, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one"
+    recipe: Recipe,
+    runs: Path,
+    on_step: OnStep,
+    on_epoch: OnEpoch,
+    strategy: StrategyName = "one",
+    on_start: OnStart = None,
 ) -> tuple[RunFolder, EpochLine]:
     """Trains a recipe into a new run folder below ``runs``; after each epoch, a line in metrics.jsonl and a checkpoint.
 
@@ -84,10 +80,12 @@ def train(
         replicas.on_chief(make_run)
         # All workers must see the chief's folder: they read its checkpoints when they resume.
         run = open_run(runs / replicas.from_chief(made[0].name if made else ""))
-        return run, session.run_epochs(run, on_step, on_epoch)
+        return run, session.run_epochs(run, on_step, on_epoch, on_start)
 
 
-def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one") -> EpochLine:
+def resume(
+    run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one", on_start: OnStart = None
+) -> EpochLine:
     """Goes on where a run stopped, with its weights and its optimizer's state; at the start if it has no checkpoint.
 
     Returns:
@@ -105,19 +103,7 @@ def resume(run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: Strateg
     replicas = Replicas(strategy)
     with lost_workers_explained(replicas):
         session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
-        return session.run_epochs(run, on_step, on_epoch)
-
-
-def accuracy(model: Any, batches: Any) -> float:
-    """Share of the images whose largest logit is the label's, 0 … 1; NaN if a logit is not a finite number."""
-    correct = images = 0
-    for batch, labels in batches:
-        logits = model.predict_on_batch(batch)
-        if not np.isfinite(logits).all():
-            return math.nan
-        correct += int(np.sum(np.argmax(logits, axis=1) == np.asarray(labels)))
-        images += len(labels)
-    return correct / images
+        return session.run_epochs(run, on_step, on_epoch, on_start)
 
 
 class _Session:
@@ -129,22 +115,24 @@ class _Session:
         check_trainable(recipe)
         self.recipe, self.training, self.replicas = recipe, recipe.training, replicas
         check_shard(self.training.batch_size, replicas.shards[0])
-        teacher = find_teacher(recipe, runs)
-        # A checkpoint holds all weights: who resumes needs no first stage any more.
-        first_stage = find_first_stage(recipe, runs) if from_start else None
         self.source = open_source(recipe.data)
-        self.source.check()
-        self._check_memory(teacher)
+        self._teacher: RunFolder | None = None
+        self._first_stage: RunFolder | None = None
+        replicas.together(self._prepare, runs, from_start)
         if self.training.deterministic:
             tf.config.experimental.enable_op_determinism()
-        self.trainer = Trainer(
-            recipe,
-            replicas.strategy,
-            trained_model(teacher)[0] if teacher else None,
-            trained_model(first_stage)[0] if first_stage else None,
-        )
+        teacher, first_stage = (run and trained_model(run)[0] for run in (self._teacher, self._first_stage))
+        self.trainer = Trainer(recipe, replicas.strategy, teacher, first_stage)
         # Reading the variables of several copies takes all workers; the chief evaluates a model of its own.
         self.model = self.trainer.model if replicas.count == 1 else build_model(network_of(recipe))
+
+    def _prepare(self, runs: Path, from_start: bool) -> None:
+        """What may be missing on one machine alone."""
+        self._teacher = find_teacher(self.recipe, runs)
+        # A checkpoint holds all weights: who resumes needs no first stage any more.
+        self._first_stage = find_first_stage(self.recipe, runs) if from_start else None
+        self.source.check()
+        self._check_memory(self._teacher)
 
     def _check_memory(self, teacher: RunFolder | None) -> None:
         """Refuses what would not fit. Not with a GPU: the maps are then in its memory, not in the machine's."""
@@ -160,7 +148,7 @@ class _Session:
             teacher=network_of(teacher.recipe) if teacher else None,
         ).check(available_bytes())
 
-    def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch) -> EpochLine:
+    def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, on_start: OnStart) -> EpochLine:
         """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""
         with ExitStack() as stack:
 
@@ -170,13 +158,16 @@ class _Session:
                 complete_environment(run, versions())
 
             self.replicas.on_chief(take)
+            self.replicas.on_chief(on_start, self.source)
             progress, memory = Progress(epoch=0), Arrays()
             if has_checkpoint(run):
                 progress = restore_checkpoint(run, self.trainer.model, self.trainer.optimizer, memory)
             values = self.trainer.values()
             writer = None
             if self.replicas.is_chief:
-                writer = _Writer(run, self, values, progress, memory)
+                if self.model is not self.trainer.model:
+                    set_values(self.model, values)
+                writer = Writer(run, self.source, self.model, self.trainer, self.replicas.count, progress, memory)
                 stack.enter_context(writer.log)
             interruption = stack.enter_context(Interruption())
             for epoch in range(progress.epoch + 1, self.training.epochs + 1):
@@ -192,7 +183,7 @@ class _Session:
         run: RunFolder,
         epoch: int,
         progress: Progress,
-        writer: "_Writer | None",
+        writer: Writer | None,
         interruption: Interruption,
         on_step: OnStep,
     ) -> Progress:
@@ -242,67 +233,3 @@ class _Session:
         where = f"epoch {progress.epoch + 1}, step {progress.step + 1} of {steps}"
         layer = first_layer_not_finite(self.trainer.model, images, training=True) if self.replicas.count == 1 else None
         return not_finite("A gradient" if math.isfinite(result.loss_sum) else "The loss", where, layer, kept)
-
-
-class _Writer:
-    """What the chief writes: metrics, health, checkpoints."""
-
-    def __init__(self, run: RunFolder, session: _Session, values: Values, progress: Progress, memory: Arrays) -> None:
-        self._run, self._session = run, session
-        self.log = EventLog(run, progress.epoch)
-        self._saved_at = time.monotonic()
-        # The first batch of the training, the same one after each epoch.
-        first = session.source.training_batches(session.training.augmentation, HEALTH_IMAGES, session.training.seed, 0)
-        self._health_images = next(iter(first))[0]
-        if session.model is not session.trainer.model:
-            set_values(session.model, values)
-        self._monitor = HealthMonitor(session.model)
-        self._monitor.memory |= memory
-
-    def is_due(self) -> bool:
-        """Whether the last checkpoint is old enough for another."""
-        return time.monotonic() - self._saved_at >= 60 * self._session.training.checkpoint_minutes
-
-    def save(self, progress: Progress, values: Values) -> None:
-        """Writes a checkpoint."""
-        save_checkpoint(self._run, values, progress, self._monitor.memory)
-        self._saved_at = time.monotonic()
-
-    def end_epoch(self, sums: Progress, values: Values, on_epoch: OnEpoch) -> None:
-        """Evaluates, writes the epoch's line and checkpoint, then reports the line.
-
-        Raises:
-            EdgehybridError: the last step made weights that give no numbers; then neither is written.
-        """
-        session, epoch = self._session, sums.epoch + 1
-        if session.model is not session.trainer.model:
-            set_values(session.model, values)
-        health = self._monitor.measure(self._health_images)
-        validates = session.source.validation_images > 0
-        line = EpochLine(
-            epoch=epoch,
-            loss=sums.loss_sum / sums.images,
-            top1_train_percent=100 * sums.correct / sums.images,
-            learning_rate=float(session.trainer.optimizer.learning_rate.numpy()),
-            images_per_second=round(sums.images / sums.seconds, 1),
-            top1_validation_percent=self._top1_percent("validation", sums) if validates else None,
-            top1_percent=self._top1_percent("test", sums),
-            left_out_images=session.source.left_out_images(session.replicas.count),
-            seconds=round(sums.seconds, 3),
-            health=health,
-            hints=hints(health, session.training, epoch),
-        )
-        self.log.append(line)
-        self._monitor.begin_epoch()
-        self.save(Progress(epoch=epoch), values)
-        on_epoch(line)
-
-    def _top1_percent(self, part: Literal["validation", "test"], sums: Progress) -> float:
-        session = self._session
-        share = accuracy(session.model, session.source.evaluation_batches(part))
-        if math.isnan(share):
-            where = f"epoch {sums.epoch + 1}, after its last step"
-            layer = first_layer_not_finite(session.model, self._health_images, training=False)
-            kept = checkpoint_left(take_back(self._run, sums), sums.step)
-            raise not_finite(f"The network's result for a {part} image", where, layer, kept)
-        return 100 * share

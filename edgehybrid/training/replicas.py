@@ -74,19 +74,26 @@ class Replicas:
 
     def on_chief(self, act: Callable[..., object] | None, *arguments: object) -> None:
         """Calls ``act`` on the chief alone. Every worker must call this: a failure there is raised on all."""
+        self.together(act if self.is_chief else None, *arguments)
+
+    def together(self, act: Callable[..., object] | None, *arguments: object) -> None:
+        """Calls ``act``. Every worker must call this: a failure of one is raised on all."""
         failure = None
-        if self.is_chief and act is not None:
+        if act is not None:
             try:
                 act(*arguments)
             except EdgehybridError as error:
                 failure = error
         parts = {} if failure is None else failure.as_dict()
-        told = json.loads(self.from_chief(json.dumps(parts, ensure_ascii=False)))
+        texts = self._texts_of_all(json.dumps(parts, ensure_ascii=False))
         if failure is not None:
             raise failure
-        if told:
-            what, received, allowed, next_step = told.values()
-            raise EdgehybridError(what, received=received, allowed=allowed, next_step=next_step)
+        for worker, text in enumerate(texts):
+            if told := json.loads(text):
+                what, received, allowed, next_step = told.values()
+                raise EdgehybridError(
+                    f"Worker {worker} failed: {what}", received=received, allowed=allowed, next_step=next_step
+                )
 
     def _texts_of_all(self, text: str) -> list[str]:
         if self.workers == 1:

@@ -53,6 +53,36 @@ def test_padding_is_not_a_part_of_the_map() -> None:
     assert found.listed_ops == {"PAD": 1}
 
 
+def test_sparse_weights_work_as_dense_ones_and_have_the_bytes_that_are_stored() -> None:
+    tensors = [
+        TinyTensor("x", (1, 4)),
+        TinyTensor("stored", (2, 4), "float16", np.ones(3, np.float16), is_sparse=True),
+        TinyTensor("dense", (2, 4), "float16"),
+        TinyTensor("weights", (2, 4)),
+        TinyTensor("y", (1, 2)),
+    ]
+    ops = [
+        TinyOp("DENSIFY", [1], [2]),
+        TinyOp("DEQUANTIZE", [2], [3]),
+        TinyOp("FULLY_CONNECTED", [0, 3, -1], [4]),
+    ]
+    found = count(tflite_bytes(tensors, ops, [0], [4]))
+    (stored,) = found.layers
+    assert (stored.layer.macs, stored.layer.weights, stored.layer.weight_bits) == (8, 8, 16)
+    assert [row.bytes for row in stored.operators] == [6]
+    assert found.listed_ops == {"DENSIFY": 1, "DEQUANTIZE": 1}
+
+
+def test_texts_and_handles_need_no_room_and_an_unknown_length_is_one() -> None:
+    tensors = [
+        TinyTensor("words", (100,), "string"),
+        TinyTensor("table", (), "resource"),
+        TinyTensor("numbers", (-1, 10), "uint32"),
+    ]
+    found = count(tflite_bytes(tensors, [TinyOp("HASHTABLE_FIND", [1, 0], [2])], [0], [2]))
+    assert (found.peak_activation_bits, found.uncounted_ops) == ((10 * 32, 10 * 32), {})
+
+
 def test_a_1x1_convolution_of_one_pixel_is_a_dense_layer() -> None:
     writer = Writer()
     real = writer.value((1, 1, 1, 64))

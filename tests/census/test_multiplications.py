@@ -176,6 +176,17 @@ def test_a_constant_of_a_batch_of_products_is_weights() -> None:
     assert (stored.layer.macs, stored.layer.weights) == (3 * 4 * 5 * 6, 3 * 5 * 6)
 
 
+@pytest.mark.parametrize("weights_first", [False, True])
+def test_the_weights_of_a_batch_of_products_may_be_stored_in_a_narrower_type(weights_first: bool) -> None:
+    writer = Writer()
+    source = writer.value((3, 4, 5) if not weights_first else (3, 5, 4))
+    stored = np.ones((3, 5, 6) if not weights_first else (3, 6, 5), np.float16)
+    weights = writer.op("DEQUANTIZE", [writer.constant(stored)], stored.shape)
+    inputs, shape = ([weights, source], (3, 6, 4)) if weights_first else ([source, weights], (3, 4, 6))
+    (found,) = counted(writer.bytes(source, writer.op("BATCH_MATMUL", inputs, shape))).layers
+    assert (found.layer.macs, found.layer.weights, found.layer.weight_bits) == (3 * 4 * 5 * 6, 3 * 5 * 6, 16)
+
+
 def test_a_batch_is_so_many_images() -> None:
     source = keras.Input((8, 8, 2), batch_size=3)
     (stored,) = counted(of_model(keras.Model(source, L.Conv2D(5, 3)(source)))).layers
@@ -267,6 +278,9 @@ def test_a_transposed_3d_convolution_works_at_each_place_read() -> None:
         ("BATCH_MATMUL", [(2, 3), (4, 5)], (2, 5)),
         ("BATCH_MATMUL", [(3,), (3, 5)], (5,)),
         ("TRANSPOSE_CONV", [(4,), (5, 3, 3, 2), (4, 4, 2)], (1, 8, 8, 5)),
+        ("TRANSPOSE_CONV", [(4,), (5, 3, 3, 3), (1, 4, 4, 2)], (1, 8, 8, 5)),
+        ("CONV_3D", [(1, 4, 4, 4, 2), (3, 3, 3, 3, 5)], (1, 2, 2, 2, 5)),
+        ("CONV_3D_TRANSPOSE", [(5,), (3, 3, 3, 5, 3), (1, 4, 4, 4, 2)], (1, 6, 6, 6, 5)),
         ("CONV_3D", [(1, 4, 4, 2), (3, 3, 3, 2, 5)], (1, 2, 2, 2, 5)),
         ("RNN", [(1, 3), (5,)], (1, 5)),
         ("SVDF", [(1, 3), (0, 3), (0, 3)], (1, 5)),

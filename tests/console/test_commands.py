@@ -1,13 +1,16 @@
 """How every command fails, with and without --json, and how it prints."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from processes import COMMAND, call, clean_environment
+from report_samples import make_row
 
+from edgehybrid import results
 from edgehybrid.console.commands import emit
 
 
@@ -92,3 +95,20 @@ def test_help_cuts_no_sentence_off_and_has_the_order_of_the_flow(tmp_path: Path)
     assert "…" not in commands
     listed = [line.split()[0] for line in commands.splitlines() if line.strip()]
     assert listed == ["train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo"]
+
+
+def test_a_path_that_is_no_text_is_printed_by_its_bytes(tmp_path: Path) -> None:
+    results.append(tmp_path / "runs" / "results.sqlite", make_row())
+    done = call(["report", "--out", os.fsdecode(b"\xff")], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "\\udcff/report.html"
+    as_json = call(["report", "--out", os.fsdecode(b"\xff"), "--overwrite", "--json"], tmp_path)
+    assert json.loads(as_json.stdout)["html"] == "\udcff/report.html"
+
+
+def test_a_plot_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
+    plot = os.fsdecode(b"\xff.svg")
+    assert call(["cost", "digits", "--plot", plot], tmp_path).returncode == 0
+    again = call(["cost", "digits", "--plot", plot], tmp_path)
+    assert (again.returncode, "Traceback" in again.stderr) == (1, False)
+    assert "The plot exists already" in again.stderr

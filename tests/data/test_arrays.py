@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edgehybrid.data import arrays
-from edgehybrid.data.arrays import Split, load_split, normalise
+from edgehybrid.data.arrays import folder_of, load_split, normalise
 from edgehybrid.errors import DataError
 from edgehybrid.recipe import Data
 
@@ -37,10 +37,15 @@ def write_pair(folder: Path, stem: str, images: NDArray[Any], labels: NDArray[An
             path.unlink()
 
 
-def pictures(count: int, side: int = 32) -> Split:
+class Pictures(NamedTuple):
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def pictures(count: int, side: int = 32) -> Pictures:
     rng = np.random.default_rng(SEED)
     images = rng.integers(0, 256, (count, side, side, 3), np.uint8)
-    return Split(images, rng.integers(0, 100, count).astype(np.int64))
+    return Pictures(images, rng.integers(0, 100, count).astype(np.int64))
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +125,54 @@ def test_joins_training_files_in_the_order_of_their_names(tmp_path: Path) -> Non
     np.testing.assert_array_equal(read.images, written.images)
     np.testing.assert_array_equal(read.labels, written.labels)
     assert read.labels.dtype == np.int64
+
+
+def test_a_file_and_its_packed_copy_are_one_array(tmp_path: Path) -> None:
+    written = pictures(5)
+    write_pair(tmp_path, "train", *written)
+    write_pair(tmp_path / "packed", "train", *written, packed=True)
+    for name in ("train-images.npy.xz", "train-labels.npy.xz"):
+        (tmp_path / "packed" / name).rename(tmp_path / name)
+    read = load_split(data_of(dataset="cifar100", path=str(tmp_path)), "train")
+    np.testing.assert_array_equal(read.images, written.images)
+    np.testing.assert_array_equal(read.labels, written.labels)
+    (note,) = read.notes
+    assert "not read, because the same file without .xz is there: train-images.npy.xz, train-labels.npy.xz" in note
+
+
+def test_what_is_no_data_is_named_and_not_read(tmp_path: Path) -> None:
+    write_pair(tmp_path, "train", *pictures(5))
+    for name in ("train-images.npy~", "train-images.npy.bak", "train-images.npy.sha256", "README.md", ".#x.npy"):
+        (tmp_path / name).write_bytes(b"nothing of use")
+    read = load_split(data_of(dataset="cifar100", path=str(tmp_path)), "train")
+    assert len(read.images) == 5
+    (note,) = read.notes
+    assert note.endswith(": README.md, train-images.npy.bak, train-images.npy.sha256, train-images.npy~.")
+
+
+@pytest.mark.parametrize("copied", [slice(None), slice(2), slice(3, 4)], ids=["all", "two", "one"])
+def test_refuses_a_copy_of_training_images_under_another_name(tmp_path: Path, copied: slice) -> None:
+    images, labels = pictures(5)
+    write_pair(tmp_path, "train-a", images, labels)
+    write_pair(tmp_path, "train-b", images[copied], labels[copied], packed=True)
+    with pytest.raises(DataError, match="every image of this file is in") as caught:
+        load_split(data_of(dataset="cifar100", path=str(tmp_path)), "train")
+    assert "train-a-images.npy" in caught.value.what
+    assert "train-b-images.npy.xz" in caught.value.what
+
+
+def test_parts_that_share_an_image_are_two_parts(tmp_path: Path) -> None:
+    # As CIFAR-100's own files do.
+    images, labels = pictures(9)
+    write_pair(tmp_path, "train-a", images[:5], labels[:5])
+    write_pair(tmp_path, "train-b", images[4:], labels[4:])
+    assert len(load_split(data_of(dataset="cifar100", path=str(tmp_path)), "train").images) == 10
+
+
+def test_an_empty_variable_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEHYBRID_DATA", "")
+    assert folder_of(data_of(dataset="cifar100")) is None
+    assert folder_of(data_of(dataset="cifar100", path="here")) == Path("here")
 
 
 def test_looks_in_the_data_sets_folder_below_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +280,7 @@ def test_real_cifar100_has_equal_classes(name: Any, images_per_class: int) -> No
     assert np.bincount(split.labels).tolist() == [images_per_class] * 100
 
 
-def cifar_archive(train: Split, test: Split) -> bytes:
+def cifar_archive(train: Pictures, test: Pictures) -> bytes:
     """The binary form of CIFAR-100: a record is a coarse label, a fine label, then 32×32 red, green and blue values."""
     files = {
         "coarse_label_names.txt": "\n".join(f"coarse{n}" for n in range(20)).encode(),
@@ -286,7 +339,9 @@ def test_cifar100_is_downloaded_once(source: Any) -> None:
     got = load_split(data_of(dataset="cifar100"), "train")
     # tensorflow-datasets shuffles: images are found again by their bytes.
     expected = {image.tobytes(): label for image, label in zip(*train, strict=True)}
-    assert {image.tobytes(): label for image, label in zip(*got, strict=True)} == expected, f"seed {SEED}"
+    assert {image.tobytes(): label for image, label in zip(got.images, got.labels, strict=True)} == expected, (
+        f"seed {SEED}"
+    )
     requests = source["requests"]
     assert len(load_split(data_of(dataset="cifar100"), "test").images) == 3
     assert source["requests"] == requests

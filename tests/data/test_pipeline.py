@@ -5,13 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_kinds import turned
 from image_trees import write_tree
 from numpy.typing import NDArray
 
 from edgehybrid.data.arrays import Split, normalise
+from edgehybrid.data.augment import evaluation_crop
 from edgehybrid.data.folders import list_tree
+from edgehybrid.data.half import Half
 from edgehybrid.data.held_out import Indices
-from edgehybrid.data.pipeline import Part, encoded_batches, training_batches
+from edgehybrid.data.image_check import check_images
+from edgehybrid.data.pipeline import encoded_batches, training_batches
+from edgehybrid.data.records import Records
 from edgehybrid.data.sharding import WHOLE, Shard
 from edgehybrid.errors import DataError, UsageError
 from edgehybrid.model.compat import tf
@@ -30,7 +35,7 @@ Found = list[tuple[NDArray[Any], NDArray[Any]]]
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, Data]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Half, Data]:
     """23 JPEG files in one class; every file is a label of its own, so that a batch tells which it holds."""
     tree = write_tree(tmp_path_factory.mktemp("tree"), classes=1, train=COUNT)
     data = Data.model_validate({"dataset": "imagenet2012", "image_side": 16})
@@ -38,14 +43,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, Data]:
 
 
 @pytest.fixture(params=["arrays padded", "arrays resized", "files padded", "files resized"])
-def kind(request: pytest.FixtureRequest, files: tuple[Part, Data]) -> tuple[Part, Data, Augmentation]:
+def kind(request: pytest.FixtureRequest, files: tuple[Half, Data]) -> tuple[Half, Data, Augmentation]:
     """Every way that images take."""
     part, data = files if "files" in request.param else (SPLIT, DATA)
     return part, data, RESIZED if "resized" in request.param else PADDED
 
 
 def batches(
-    part: Part = SPLIT,
+    part: Half = SPLIT,
     data: Data = DATA,
     augmentation: Augmentation = PADDED,
     seed: int = 2,
@@ -79,7 +84,7 @@ def test_only_the_chosen_images_are_trained_on() -> None:
     assert sorted(order(chosen=ALL[::3])) == ALL[::3].tolist()
 
 
-def test_batches_have_their_size_and_types_and_the_last_one_the_rest(kind: tuple[Part, Data, Augmentation]) -> None:
+def test_batches_have_their_size_and_types_and_the_last_one_the_rest(kind: tuple[Half, Data, Augmentation]) -> None:
     _, data, _ = kind
     found = batches(*kind)
     # 23 = 3·6 + 5
@@ -89,14 +94,14 @@ def test_batches_have_their_size_and_types_and_the_last_one_the_rest(kind: tuple
         assert (images.dtype, labels.dtype) == (np.float32, np.int64)
 
 
-def test_tensorflow_knows_the_shape_of_images_before_it_sees_one(kind: tuple[Part, Data, Augmentation]) -> None:
+def test_tensorflow_knows_the_shape_of_images_before_it_sees_one(kind: tuple[Half, Data, Augmentation]) -> None:
     part, data, augmentation = kind
     images, labels = training_batches(part, ALL, data, augmentation, BATCH, 2, 1).dataset.element_spec
     assert images.shape.as_list() == [None, data.image_side, data.image_side, data.channels]
     assert labels.shape.as_list() == [None]
 
 
-def test_tensorflow_neither_divides_nor_tunes_batches(kind: tuple[Part, Data, Augmentation]) -> None:
+def test_tensorflow_neither_divides_nor_tunes_batches(kind: tuple[Half, Data, Augmentation]) -> None:
     part, data, augmentation = kind
     datasets = [training_batches(part, ALL, data, augmentation, BATCH, 2, 1).dataset]
     if not isinstance(part, Split):
@@ -114,7 +119,7 @@ def test_image_and_label_stay_together_and_are_normalised() -> None:
         np.testing.assert_allclose(images, normalise(SPLIT.images[labels], DATA), atol=4 * 4 * 2**-24)
 
 
-def test_files_without_augmentation_are_their_evaluation_crops(files: tuple[Part, Data]) -> None:
+def test_files_without_augmentation_are_their_evaluation_crops(files: tuple[Half, Data]) -> None:
     part, data = files
     crops = np.concatenate([images.numpy() for images, _ in encoded_batches(part, ALL, data, 10)])  # type: ignore[arg-type]
     for images, labels in batches(part, data, PLAIN):
@@ -122,12 +127,12 @@ def test_files_without_augmentation_are_their_evaluation_crops(files: tuple[Part
         np.testing.assert_allclose(images, normalise(crops[labels], data), atol=4 * 4 * 2**-24)
 
 
-def test_same_seed_epoch_and_step_give_the_same_batch(kind: tuple[Part, Data, Augmentation]) -> None:
+def test_same_seed_epoch_and_step_give_the_same_batch(kind: tuple[Half, Data, Augmentation]) -> None:
     assert_same(batches(*kind), batches(*kind))
 
 
 @pytest.mark.parametrize("first_step", [1, 3])
-def test_a_resumed_epoch_is_the_rest_of_a_whole_one(kind: tuple[Part, Data, Augmentation], first_step: int) -> None:
+def test_a_resumed_epoch_is_the_rest_of_a_whole_one(kind: tuple[Half, Data, Augmentation], first_step: int) -> None:
     assert_same(batches(*kind, first_step=first_step), batches(*kind)[first_step:])
 
 
@@ -136,7 +141,7 @@ def test_nothing_is_left_of_a_finished_epoch() -> None:
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_the_parts_of_all_workers_are_the_batches_of_one(kind: tuple[Part, Data, Augmentation], workers: int) -> None:
+def test_the_parts_of_all_workers_are_the_batches_of_one(kind: tuple[Half, Data, Augmentation], workers: int) -> None:
     parts = [batches(*kind, shard=Shard(worker, workers)) for worker in range(workers)]
     joined = [tuple(np.concatenate(arrays) for arrays in zip(*step, strict=True)) for step in zip(*parts, strict=True)]
     whole = batches(*kind)
@@ -169,7 +174,7 @@ def test_another_seed_has_another_order() -> None:
     assert order(seed=2) != order(seed=3)
 
 
-def test_augmentation_depends_on_the_epoch(kind: tuple[Part, Data, Augmentation]) -> None:
+def test_augmentation_depends_on_the_epoch(kind: tuple[Half, Data, Augmentation]) -> None:
     def by_label(found: Found) -> dict[int, bytes]:
         return {
             int(label): image.tobytes() for images, labels in found for image, label in zip(images, labels, strict=True)
@@ -211,3 +216,19 @@ def test_grey_and_png_files_become_colour_images(tmp_path: Path, encode: Any, ch
     [(images, _)] = encoded_batches(list_tree(tmp_path, "train", 1), np.array([0]), data, 1)
     # A uniform image stays what it is; JPEG may round by 1.
     np.testing.assert_allclose(images, np.full((1, 8, 8, 3), 100), atol=1 if encode is tf.io.encode_jpeg else 1e-4)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_files_and_records_are_turned_as_the_camera_was_held(tmp_path: Path, orientation: int) -> None:
+    sound = turned("PNG", orientation)
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    (tmp_path / "train" / "a" / "0.png").write_bytes(sound.content)
+    data = Data.model_validate({"dataset": "imagenet2012", "image_side": 16})
+    halves: list[Any] = [
+        check_images(list_tree(tmp_path, "train", 1)),
+        Records([{"image": sound.content, "file_name": b"0.png"}], np.array([0])),
+    ]
+    expected = evaluation_crop(tf.constant(sound.pixels), 16)
+    for half in halves:
+        [(images, _)] = encoded_batches(half, np.array([0]), data, 1)
+        np.testing.assert_array_equal(images[0], expected)

@@ -1,10 +1,13 @@
 """One interface for every data set: counts, validation images apart, fixed order, the same normalisation."""
 
+import lzma
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
 import pytest
+from image_kinds import SOUND, UNFIT, turned
 from image_trees import write_tree
 from numpy.typing import NDArray
 from processes import modules_after
@@ -193,6 +196,85 @@ def test_a_folder_without_images_says_how_they_should_lie(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="no 'train'") as caught:
         source.check()
     assert caught.value.allowed == "train/<class>/*.JPEG and val/<class>/*.JPEG"
+
+
+def test_a_folder_of_arrays_and_of_image_files_is_refused(arrays: Path, tree: Path, tmp_path: Path) -> None:
+    for path in (*arrays.iterdir(), *tree.iterdir()):
+        (tmp_path / path.name).symlink_to(path)
+    data = Data.model_validate({"dataset": "imagenet2012", "path": str(tmp_path), "image_side": 32, "classes": 100})
+    with pytest.raises(DataError, match="holds arrays, and image files in 'train', too"):
+        open_source(data).check()
+
+
+def test_notes_of_a_folder_of_arrays_are_given_once(arrays: Path, tmp_path: Path) -> None:
+    for path in arrays.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "README.md").write_text("")
+    source = open_source(Data.model_validate({"dataset": "cifar100", "path": str(tmp_path)}))
+    assert source.notes == (f"{tmp_path}: not read, because the names are not those of arrays: README.md.",)
+
+
+def test_three_copies_of_100_images_are_not_300_images(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    for stem in ("train", "test"):
+        np.save(tmp_path / f"{stem}-images.npy", random.integers(0, 256, (100, 32, 32, 3), np.uint8))
+        np.save(tmp_path / f"{stem}-labels.npy", np.arange(100))
+    for kind in ("images", "labels"):
+        plain = tmp_path / f"train-{kind}.npy"
+        plain.with_suffix(".npy.xz").write_bytes(lzma.compress(plain.read_bytes()))
+    data = Data.model_validate({"dataset": "cifar100", "path": str(tmp_path)})
+    assert open_source(data).training_images == 100
+    for kind in ("images", "labels"):
+        (tmp_path / f"train-b-{kind}.npy").write_bytes((tmp_path / f"train-{kind}.npy").read_bytes())
+    with pytest.raises(DataError, match="every image of this file"):
+        open_source(data).check()
+
+
+def messy_tree(folder: Path) -> list[int]:
+    """Every sound kind of image under the names that people give, in two classes, among what programs leave.
+
+    Returns:
+        how many images each class has in each half.
+    """
+    names = ("{}.JPEG", "{}.JPG", "{}.jpeg", "{}\n.jpg", "{}\udcff.png")
+    sounds = [make() for make in SOUND.values()] + [turned("JPEG", orientation) for orientation in range(2, 9)]
+    for label, half in enumerate(("train/a", "train/b", "val/a", "val/b")):
+        (folder / half).mkdir(parents=True)
+        for number, sound in enumerate(sounds[label % 2 :: 2]):
+            (folder / half / names[number % len(names)].format(number)).write_bytes(sound.content)
+        (folder / half / ".DS_Store").write_bytes(b"Bud1")
+        (folder / half / "._0.jpg").write_bytes(b"\0\x05\x16\x07")
+        (folder / half / "Thumbs.db").write_bytes(b"")
+        (folder / half / ".ipynb_checkpoints").mkdir()
+        (folder / half / ".ipynb_checkpoints" / "0-checkpoint.jpg").write_bytes(sounds[0].content)
+    return [len(sounds[label::2]) for label in range(2)]
+
+
+def test_a_messy_tree_is_trained_on_in_exactly_its_sound_images(tmp_path: Path) -> None:
+    expected = messy_tree(tmp_path)
+    data = Data.model_validate({"dataset": "imagenet2012", "path": str(tmp_path), "image_side": 16, "classes": 2})
+    source = open_source(data)
+    source.check()
+    assert source.training_images == source.test_images == sum(expected)
+    for half, note in zip(("train", "val"), source.notes, strict=True):
+        named = ".DS_Store, ._0.jpg, .ipynb_checkpoints, Thumbs.db"
+        assert note == f"{tmp_path / half}: 8 skipped, which are no images: {named}."
+    trained = [labels.numpy() for _, labels in source.training_batches(PLAIN, 8, seed=1, epoch=1)]
+    assert np.bincount(np.concatenate(trained)).tolist() == expected
+    assert np.bincount(evaluated(source, "test")[1]).tolist() == expected
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_an_unfit_file_is_refused_before_anything_is_trained(kind: str, tree: Path, tmp_path: Path) -> None:
+    copytree(tree, tmp_path / "tree")
+    path = tmp_path / "tree" / "val" / "n0003" / "x.jpg"
+    make, reason = UNFIT[kind]
+    path.write_bytes(make())
+    data = Data.model_validate({"dataset": "imagenet2012", "path": str(tmp_path / "tree"), "classes": 10})
+    with pytest.raises(DataError) as caught:
+        open_source(data).check()
+    assert caught.value.what.startswith(f"{path}: ")
+    assert reason in caught.value.what
 
 
 def test_evaluating_arrays_loads_no_tensorflow(arrays: Path) -> None:

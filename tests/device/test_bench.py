@@ -1,22 +1,16 @@
 """Sessions, statistics, verdict: one row."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_models import float_model
 
 from edgehybrid import results
 from edgehybrid.census.agreement import stored_layers
 from edgehybrid.census.formats import Format
 from edgehybrid.cost import cost_of_layers, cost_of_network
 from edgehybrid.device.bench import benchmark, judge
-from edgehybrid.device.board import board_state
-from edgehybrid.device.session import measure
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import float_twin, network_of
 from edgehybrid.recipe import load_recipe
@@ -62,56 +56,6 @@ def test_a_flatbuffer_compared_on_noise_only_is_unchecked() -> None:
     )
 
 
-def test_the_state_of_this_machine_can_be_kept_in_a_row() -> None:
-    state = board_state()
-    assert json.loads(json.dumps(state)) == state
-    assert state["cores"] >= 1
-    assert state["load_1min"] >= 0
-
-
-def test_measures_as_many_inferences_as_asked(tmp_path: Path) -> None:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(float_model())
-    found = measure(path, threads=1, warmup_runs=1, runs=7)
-    assert len(found["samples_ms"]) == 7
-    assert min(found["samples_ms"]) > 0
-    assert found["peak_memory_bytes"] > 2**20
-
-
-def test_a_session_prints_one_json_object(tmp_path: Path) -> None:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(float_model())
-    done = subprocess.run(
-        [sys.executable, "-m", "edgehybrid.device.session", str(path), "--runs", "3"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert len(json.loads(done.stdout)["samples_ms"]) == 3
-
-
-def test_peak_memory_counts_a_process_and_not_the_one_that_started_it() -> None:
-    held = np.ones(2**30, np.uint8)
-    code = "from edgehybrid.device.board import peak_memory_bytes as peak; "
-    code += "print(peak()); x = b'x' * 2**28; print(peak())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, after = map(int, done.stdout.split())
-    assert before < held.nbytes / 2
-    # Some of the 256 MiB may be pages that it had already.
-    assert 0.9 * 2**28 < after - before < 1.1 * 2**28
-
-
-def test_a_session_refuses_what_is_no_model(tmp_path: Path) -> None:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"nothing")
-    done = subprocess.run(
-        [sys.executable, "-m", "edgehybrid.device.session", str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert str(path) in json.loads(done.stdout)["error"]["received"]
-    assert "Traceback" not in done.stderr
-
-
 def test_a_row_can_be_logged_and_comes_back_unchanged(artefact: Artefact, tmp_path: Path) -> None:
     row = benchmark(artefact, "local", threads=1, sessions=2, runs=5)
     results.append(tmp_path / "results.sqlite", row)
@@ -143,10 +87,13 @@ def test_a_row_models_what_the_file_holds(
     )
     artefact = open_artefact(converted_run.path / f"model.{file_format}.x86_64.tflite")
     row = benchmark(artefact, "local", threads=1, sessions=1, runs=1)
-    network = network_of(float_twin(artefact.recipe) if file_format == "float32" else artefact.recipe)
-    expected = cost_of_network(network)
-    assert row.energy_model_uj == pytest.approx(expected.energy_uj, rel=1e-12)
-    assert row.memory_model_bits == expected.memory_bits
+    recipe = artefact.recipe
+    layers = stored_layers(network_of(recipe), file_format)
+    same_precision = float_twin(recipe) if file_format == "float32" else recipe
+    for expected in (cost_of_layers(layers, recipe.data.classes), cost_of_network(network_of(same_precision))):
+        assert row.energy_model_uj == pytest.approx(expected.energy_uj, rel=1e-12)
+        assert row.memory_model_bits == expected.memory_bits
+    assert (row.rules, row.table) == ("paper", "paper")
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,7 @@ def test_refuses_a_model_without_a_subgraph() -> None:
         pytest.param(TinyTensor("t", (2, 3), data=np.zeros(5, np.float32)), id="five numbers in 2 × 3"),
         pytest.param(TinyTensor("t", (-2,)), id="negative axis"),
         pytest.param(TinyTensor("t", (1,) * 33), id="33 axes"),
+        pytest.param(TinyTensor("t", (2**30, 2**30, 2**3)), id="2^63 elements"),
         pytest.param(TinyTensor("t", (1,), buffer=9), id="a buffer that is not there"),
     ],
 )

@@ -179,4 +179,4 @@ def test_a_missing_extra_leaves_nothing_half_written(
 
 
 def test_importing_the_report_loads_neither_tensorflow_nor_the_extra() -> None:
-    assert not {"tensorflow", "matplotlib", "jinja2"} & modules_after("import edgehybrid.report")
+    assert not {"tensorflow", "matplotlib", "jinja2"} & modules_after("import edgehybrid.report.build")

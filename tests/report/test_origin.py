@@ -62,11 +62,18 @@ def test_refuses_a_model_converted_before_the_last_epoch(tmp_path: Path) -> None
         recipe_of(row, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["recipe.yaml", "checkpoint/latest.json", "model.packed.aarch64.json"])
-def test_refuses_a_run_with_a_missing_file(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("recipe.yaml", RunError),
+        ("checkpoint/latest.json", RunError),
+        ("model.packed.aarch64.json", ModelFileError),
+    ],
+)
+def test_refuses_a_run_with_a_missing_file(tmp_path: Path, name: str, error: type[EdgehybridError]) -> None:
     row = make_run(tmp_path)
     (tmp_path / str(row.run) / name).unlink()
-    with pytest.raises(EdgehybridError):
+    with pytest.raises(error):
         recipe_of(row, tmp_path)
 
 

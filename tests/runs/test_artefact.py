@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ def test_refuses_a_missing_flatbuffer(model: Path) -> None:
     model.unlink()
     with pytest.raises(ModelFileError, match="cannot be read"):
         open_artefact(model)
+
+
+def test_refuses_a_flatbuffer_without_its_sidecar(model: Path) -> None:
+    sidecar_path(model).unlink()
+    with pytest.raises(ModelFileError, match="has no sidecar"):
+        open_artefact(model)
+
+
+@pytest.mark.parametrize("read", [open_artefact, artefact_or_none])
+def test_refuses_a_damaged_sidecar(model: Path, read: Callable[[Path], object]) -> None:
+    sidecar_path(model).write_bytes(b"{}")
+    with pytest.raises(ModelFileError, match="sidecar is damaged"):
+        read(model)
 
 
 def test_refuses_the_sidecar_of_another_flatbuffer(model: Path) -> None:

@@ -15,12 +15,19 @@ from disks import calls_of_a_new_folder, calls_of_a_write, files_of_at_most, rec
 from trained_layers import tiny
 
 from edgehybrid.errors import RunError
-from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import ScaledQuantConv2D
 from edgehybrid.recipe import load_recipe
-from edgehybrid.runs.checkpoint import Progress, Record, has_checkpoint, read_record, remove_left_overs, save_checkpoint, take_back, warnings_of
-from edgehybrid.training.variables import restore_checkpoint, values_of
+from edgehybrid.runs.checkpoint import (
+    Progress,
+    Record,
+    has_checkpoint,
+    read_record,
+    remove_left_overs,
+    save_checkpoint,
+    take_back,
+    warnings_of,
+)
 from edgehybrid.runs.run_folder import RunFolder, create_run, open_run
+from edgehybrid.training.variables import restore_checkpoint, values_of
 
 
 def save(run: RunFolder, trained: tuple[Any, Any], epoch: int) -> Record:
@@ -86,15 +93,18 @@ def test_a_checkpoint_reaches_the_disk_before_latest_json_names_it(
     calls = record_calls(monkeypatch)
     record = save(run, trained, 1)
     assert calls == [
-        *calls_of_a_new_folder(folder), *calls_of_a_write(folder / record.file),
+        *calls_of_a_new_folder(folder),
+        *calls_of_a_write(folder / record.file),
         *calls_of_a_write(folder / "latest.json"),
     ]
 
 
 def test_removes_what_a_killed_writer_left(saved: RunFolder) -> None:
     left = [
-        saved.path / "checkpoint" / ".epoch-0002-step-0000000.npz.123.tmp", saved.path / ".metrics.jsonl.123.tmp",
-        saved.path / ".recipe.yaml.123.tmp", saved.path / ".env.json.123.tmp",
+        saved.path / "checkpoint" / ".epoch-0002-step-0000000.npz.123.tmp",
+        saved.path / ".metrics.jsonl.123.tmp",
+        saved.path / ".recipe.yaml.123.tmp",
+        saved.path / ".env.json.123.tmp",
     ]
     for path in left:
         path.write_bytes(b"half")

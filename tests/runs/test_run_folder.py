@@ -204,7 +204,9 @@ def test_without_validation_images_no_epoch_is_selected(lines: tuple[EpochLine, 
     assert run.selected_epoch() is None
 
 
-@pytest.mark.parametrize("content", [b'{"epo', b"\xff\xfe\n", b"{}\n", b"[]\n", b'{"epoch": 1, "of_another_version": 2}\n'])
+@pytest.mark.parametrize(
+    "content", [b'{"epo', b"\xff\xfe\n", b"{}\n", b"[]\n", b'{"epoch": 1, "of_another_version": 2}\n']
+)
 def test_refuses_damaged_metrics(tmp_path: Path, content: bytes) -> None:
     run = run_named(tmp_path, "a")
     (run.path / "metrics.jsonl").write_bytes(f"{line_of(1).to_json()}\n".encode() + content)
@@ -219,6 +221,7 @@ def test_a_new_run_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     calls = record_calls(monkeypatch)
     run = create_run(tmp_path / "runs", load_recipe("digits"))
     assert calls == [
-        *calls_of_a_new_folder(tmp_path / "runs"), *calls_of_a_new_folder(run.path),
+        *calls_of_a_new_folder(tmp_path / "runs"),
+        *calls_of_a_new_folder(run.path),
         *calls_of_a_write(run.path / "recipe.yaml"),
     ]

@@ -268,6 +268,14 @@ def test_a_hint_names_three_layers_and_counts_the_others() -> None:
     assert hint.startswith("conv2, conv3, conv4 and 3 more layers ")
 
 
+def test_bop_is_not_told_that_its_weights_are_dead() -> None:
+    model = two_layers()
+    for name in ("conv1", "conv2"):
+        kernel_of(model, name).assign(np.sign(random_kernel()[:, :, : kernel_of(model, name).shape[2]]))
+    found = hints(HealthMonitor(model).measure(images_of()), BOP, 10)
+    assert not [hint for hint in found if "the sign passes no gradient" in hint]
+
+
 def test_who_clips_weights_already_is_not_told_to() -> None:
     beyond = {"conv2": health_of(dead_percent=60.0)}
     (of_clipped,) = hints(beyond, TRAINING, 10)

@@ -21,6 +21,7 @@ from edgehybrid.runs.lock import owned
 from edgehybrid.runs.run_folder import RunFolder, create_run, find_run, open_run
 from edgehybrid.training import loop
 from edgehybrid.training.step import StepResult, Trainer, Wish
+from edgehybrid.training.writer import accuracy
 
 
 class Stopped(Exception):  # noqa: N818 - stands for a user's interruption, not for an error
@@ -113,7 +114,7 @@ def test_the_trained_model_has_the_accuracy_of_the_last_line(trained: Trained) -
     model, record = loop.trained_model(trained.whole)
     batches = few_images(trained.whole.recipe.data).evaluation_batches("test")
     assert record.epoch == 2
-    assert 100 * loop.accuracy(model, batches) == trained.whole.epochs()[-1].top1_percent
+    assert 100 * accuracy(model, batches) == trained.whole.epochs()[-1].top1_percent
 
 
 def test_two_runs_of_one_seed_have_equal_losses(trained: Trained) -> None:
@@ -168,7 +169,7 @@ def test_accuracy_counts_over_several_batches() -> None:
     logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
     labels = np.array([0, 1, 2, 3, 0, 0, 0])
     batches = [(logits[begin : begin + 3], labels[begin : begin + 3]) for begin in (0, 3, 6)]
-    assert loop.accuracy(Identity(), batches) == 5 / 7
+    assert accuracy(Identity(), batches) == 5 / 7
 
 
 @pytest.mark.usefixtures("small_training")

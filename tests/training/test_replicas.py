@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from processes import COMMAND, finish, start_workers, wait_until
+from processes import COMMAND, finish, free_ports, refuse, start_workers, wait_until
 
 from edgehybrid.errors import DataError, EdgehybridError
 from edgehybrid.model.compat import tf
 from edgehybrid.runs.checkpoint import read_record
 from edgehybrid.runs.run_folder import RunFolder, open_run
+from edgehybrid.training.meeting import LIMIT_VARIABLE
 from edgehybrid.training.replicas import Replicas, lost_workers_explained
 
 SCRIPT = str(Path(__file__).parents[1] / "replica_steps.py")
@@ -182,8 +183,42 @@ def test_a_worker_without_its_images_ends_the_others(without: int, tmp_path: Pat
         assert worker.returncode == 1, stderr
         assert "Traceback" not in stderr
     assert "Error: The folder has no train images.\n  received: images\n" in errors[without]
-    assert "Error: Another worker is gone" in errors[1 - without]
+    assert f"Error: Worker {without} failed: The folder has no train images." in errors[1 - without]
     assert not runs.exists()
+
+
+@slow
+def test_a_disk_that_is_full_for_the_chief_ends_all_workers_with_its_message(tmp_path: Path) -> None:
+    command = train(tmp_path, *recipe())
+    # A recipe, an environment and a line of metrics are smaller than 40 KiB; a checkpoint is larger.
+    full = ["bash", "-c", 'ulimit -f 40 && exec "$@"', "bash", *command]
+    workers = start_workers(full, command)
+    errors = [finish(worker)[1] for worker in workers]
+    for worker, stderr in zip(workers, errors, strict=True):
+        assert worker.returncode == 1, stderr
+        assert "The checkpoint cannot be written" in stderr
+        assert "Another worker is gone" not in stderr
+        assert "Traceback" not in stderr
+    assert "Error: Worker 0 failed: The checkpoint cannot be written" in errors[1]
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_worker_that_fails_before_it_joins_ends_the_others(wrong: int, tmp_path: Path) -> None:
+    commands = [train(tmp_path, "digitz" if index == wrong else "digits") for index in range(2)]
+    workers = start_workers(*commands)
+    errors = [finish(worker)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [2 if index == wrong else 1 for index in range(2)]
+    assert errors[wrong].startswith("Error: There is no such recipe.")
+    assert errors[1 - wrong].startswith(f"Error: Worker {wrong} (127.0.0.1:")
+    assert "failed before training began: There is no such recipe." in errors[1 - wrong]
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_worker_that_never_comes_is_named_after_the_time_limit(tmp_path: Path) -> None:
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 1}}
+    limits = {"TF_CONFIG": json.dumps(cluster), LIMIT_VARIABLE: "2"}
+    refuse(train(tmp_path, "digits")[1:], tmp_path, 1, "Worker 0 could not be met within 2 seconds", **limits)
 
 
 # TensorFlow's messages about lost workers: from inside the training step, and from making a variable.
@@ -244,7 +279,7 @@ def test_the_others_raise_what_the_chief_says(monkeypatch: pytest.MonkeyPatch) -
     acts: list[str] = []
     with pytest.raises(EdgehybridError) as caught:
         other.on_chief(acts.append, "not here")
-    assert caught.value.as_dict() == error.as_dict()
+    assert caught.value.as_dict() == error.as_dict() | {"what": "Worker 0 failed: No room."}
     assert acts == []
 
 

@@ -16,7 +16,7 @@ from few_images import STEPS, no_epoch, no_step, recipe_of
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.runs.checkpoint import Progress, has_checkpoint, read_record
 from edgehybrid.runs.run_folder import RunFolder, create_run, find_run
-from edgehybrid.training import loop
+from edgehybrid.training import loop, writer
 from edgehybrid.training.loop import OnStep
 
 PLAIN = ("training.epochs=3", "training.optimizer.kind=sgd", "training.schedule.kind=constant")
@@ -71,7 +71,7 @@ def test_the_checkpoint_that_is_kept_can_be_trained_on(
     with monkeypatch.context() as patch:
         explode_at(exploding, patch)
         if what == LOSS:
-            patch.setattr(loop, "accuracy", lambda model, batches: 0.5)
+            patch.setattr(writer, "accuracy", lambda model, batches: 0.5)
         run, error = train_until_it_fails(tmp_path, f"training.checkpoint_minutes={minutes}")
     assert f"{what} is not a number any more: {failed}, first in layer" in error.what
     assert "Lower training.optimizer.learning_rate" in (error.next_step or "")
@@ -151,8 +151,9 @@ def test_saves_when_the_last_checkpoint_is_so_many_minutes_old(tmp_path: Path, m
     def save(run: RunFolder, values: Any, progress: Progress, extra: Any) -> None:
         saved.append((progress.epoch, progress.step))
 
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=monotonic))
-    monkeypatch.setattr(loop, "save_checkpoint", save)
+    for module in (loop, writer):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr(writer, "save_checkpoint", save)
     few = ("training.batch_size=8", "training.epochs=1", "training.checkpoint_minutes=1")
     loop.train(recipe_of(*few), tmp_path, on_step, no_epoch)
     # Step n begins 25·(n - 1) s after the first, and ends with a checkpoint if the last one is 60 s old. So step 4,

@@ -1,0 +1,1 @@
+"""The files of a run: what training and conversion leave for later stages. No TensorFlow."""

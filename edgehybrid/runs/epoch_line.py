@@ -1,0 +1,54 @@
+"""A line of metrics.jsonl: what one epoch of a training gave."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Line(BaseModel):
+    # A figure may be infinite or NaN, such as a change since 0: written as null it could not be read again.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+class LayerHealth(_Line):
+    """How a quantised layer fared. Percentages are 0 … 100; edgehybrid/training/health.py says what they mean."""
+
+    sign_flip_percent: float
+    dead_percent: float
+    plus_one_percent: float
+    constant_channel_percent: float
+    alpha: float
+    alpha_drift_percent: float
+
+
+class EpochLine(_Line):
+    """One epoch. What has a default is missing in lines of trainings that have no such figure, or of earlier versions.
+
+    Attributes:
+        epoch: from 1.
+        loss: mean over the training images.
+        top1_train_percent: of the training images, as they were seen with the weights of that moment.
+        top1_percent: of the test images, after the epoch.
+        learning_rate: of the last step.
+        images_per_second, seconds: of training, without evaluation.
+        top1_validation_percent: of the images held out; None where none are.
+        left_out_images: that several workers could not share; 0 for one.
+        health: by layer, in forward order.
+        hints: what ``health`` suggests.
+    """
+
+    epoch: int
+    loss: float
+    top1_train_percent: float
+    learning_rate: float
+    images_per_second: float
+    top1_percent: float
+    top1_validation_percent: float | None = None
+    left_out_images: int = 0
+    seconds: float
+    health: dict[str, LayerHealth] = Field(default_factory=dict)
+    hints: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    def to_json(self) -> str:
+        """The line, without what it does not have."""
+        return self.model_dump_json(exclude_defaults=True)

@@ -1,0 +1,65 @@
+"""What ``evaluate`` found for a flatbuffer, kept beside it for the rows of later benchmarks."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edgehybrid.errors import ModelFileError, RunError
+from edgehybrid.files import write_atomically
+from edgehybrid.runs.artefact import Artefact
+
+
+class Evaluation(BaseModel):
+    """The accuracy of exactly the flatbuffer with this hash, and the figures of its measurement."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+    model: str
+    model_sha256: str
+    top1_percent: float
+    top5_percent: float
+    images: int
+    images_per_second: float
+    runtime: str
+    isa: str | None
+    threads: int
+
+
+def evaluation_file(flatbuffer: Path) -> Path:
+    """Where the evaluation of a flatbuffer lies."""
+    return flatbuffer.with_suffix(".evaluation.json")
+
+
+def write_evaluation(flatbuffer: Path, evaluation: Evaluation) -> None:
+    """Replaces the flatbuffer's evaluation.
+
+    Raises:
+        RunError: the disk is full or refuses; the evaluation before is untouched.
+    """
+    file = evaluation_file(flatbuffer)
+    try:
+        write_atomically(file, evaluation.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise RunError(
+            f"The evaluation cannot be kept for later benchmarks: {error.strerror}.",
+            received=file,
+            next_step="Make room, or evaluate a copy of the run in a folder that can be written.",
+        ) from error
+
+
+def evaluation_of(artefact: Artefact) -> Evaluation | None:
+    """What ``evaluate`` found for exactly this flatbuffer; None if it did not look at it.
+
+    Raises:
+        ModelFileError: the file of ``evaluate`` is damaged.
+    """
+    file = evaluation_file(artefact.path)
+    try:
+        found = Evaluation.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise ModelFileError(
+            f"The evaluation is damaged: {file}: {error}.", next_step="Evaluate the flatbuffer again."
+        ) from error
+    return found if found.model_sha256 == artefact.sha256 else None
