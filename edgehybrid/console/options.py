@@ -24,7 +24,13 @@ results_option = click.option(
     help="SQLite file of result rows.  [default: RUNS/results.sqlite]",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-threads_option = click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="CPU threads that the runtime may use.",
+)
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe field, such as training.epochs=3."
 )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.data.array_files import FORM, ArrayPair, SplitName, list_arrays
 from edgehybrid.data.names import shown
+from edgehybrid.data.tfds import tensorflow_datasets
 from edgehybrid.errors import DataError, MissingExtraError
 from edgehybrid.recipe import Data
 
@@ -170,12 +171,7 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def _downloaded_cifar100(name: SplitName, download: bool) -> Split:
-    # The import loads TensorFlow, and edgehybrid.model.compat needs this set before that.
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    try:
-        import tensorflow_datasets as tfds
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("tensorflow-datasets", "train") from error
+    tfds = tensorflow_datasets()
     builder = tfds.builder("cifar100")
     if not builder.is_prepared():
         if not download:

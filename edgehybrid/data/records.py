@@ -9,7 +9,8 @@ import numpy as np
 
 from edgehybrid.data.array_files import SplitName
 from edgehybrid.data.arrays import Labels
-from edgehybrid.errors import DataError, MissingExtraError
+from edgehybrid.data.tfds import tensorflow_datasets
+from edgehybrid.errors import DataError
 
 SPLITS: dict[SplitName, str] = {"train": "train", "test": "validation"}
 CLASSES = 1000
@@ -42,12 +43,7 @@ def prepared_imagenet(name: SplitName, classes: int) -> Records:
         DataError: not prepared yet, or in files without random access; the message says what to do. Nothing is
             downloaded.
     """
-    # The import loads TensorFlow, and edgehybrid.model.compat needs this set before that.
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    try:
-        import tensorflow_datasets as tfds
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("tensorflow-datasets", "train") from error
+    tfds = tensorflow_datasets()
     builder = tfds.builder("imagenet2012")
     folder = Path(builder.data_path)
     if not builder.is_prepared() or SPLITS[name] not in builder.info.splits:

@@ -68,8 +68,8 @@ class Source:
         """Reads both halves, so that what is missing or damaged is said before anything else is done.
 
         Raises:
-            DataError: no such images, damaged, or not fitting the recipe. Of image files, headers and ends are read;
-                damage between them is found when they are decoded.
+            DataError: no such images, damaged, or not fitting the recipe. Of image files, headers and ends are read.
+                Damage between them is found when they are decoded, except in a JPEG, whose decoder fills the gap.
         """
         _ = self.training_images, self.test_images
 
