@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from converters.pipeline import convert
 from converters.targets import TARGETS
@@ -12,7 +11,7 @@ from edgehybrid.errors import EdgehybridError
 from edgehybrid.evaluate import evaluate_flatbuffer
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe, load_recipe
-from edgehybrid.report.build import build_report
+from edgehybrid.report.build import Report, build_report
 from edgehybrid.results import Row, append
 from edgehybrid.runs.artefact import open_artefact
 from edgehybrid.runs.evaluation import write_evaluation
@@ -24,11 +23,10 @@ LEAST_TOP1_PERCENT = 95.0
 SESSIONS, RUNS = 2, 100
 
 
-def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, on_epoch: OnEpoch) -> dict[str, Any]:
+def demo(
+    runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, on_epoch: OnEpoch
+) -> tuple[list[Row], Report]:
     """Trains, converts for every target, checks, evaluates, measures here, logs the rows and writes the report.
-
-    Returns:
-        ``rows`` and ``report``, as ``build_report``.
 
     Raises:
         EdgehybridError: a stage failed, or a flatbuffer classifies fewer than 95 % of the test images correctly.
@@ -43,7 +41,7 @@ def demo(runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, o
                 received=f"{row.top1_percent:.2f} % of the test images",
                 allowed=f"at least {LEAST_TOP1_PERCENT} %",
             )
-    return {"rows": rows, "report": report}
+    return rows, report
 
 
 def _measure(

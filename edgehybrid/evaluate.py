@@ -12,7 +12,7 @@ from edgehybrid.data.source import open_source
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.artefact import Artefact
-from edgehybrid.runs.evaluation import Evaluation
+from edgehybrid.runs.evaluation import Evaluation, KerasEvaluation
 from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.runtime.interpreter import load_interpreter
 from edgehybrid.runtime.loaded import Floats
@@ -35,21 +35,19 @@ def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> Evaluation:
     )
 
 
-def evaluate_keras(run: RunFolder) -> dict[str, Any]:
-    """Runs all test images through the Keras model of the run's newest checkpoint; ``warnings`` are about the run."""
+def evaluate_keras(run: RunFolder) -> KerasEvaluation:
+    """Runs all test images through the Keras model of the run's newest checkpoint."""
     from edgehybrid.model.compat import versions
     from edgehybrid.runs.checkpoint import warnings_of
     from edgehybrid.training.loop import trained_model
 
     model, checkpoint = trained_model(run)
-    return {
-        "run": run.name,
+    return KerasEvaluation(
+        run=run.name,
         **_measured(lambda images: np.asarray(model.predict_on_batch(images)), run.recipe),
-        "runtime": f"tensorflow {versions()['tensorflow']}",
-        "isa": None,
-        "threads": None,
-        "warnings": warnings_of(run, checkpoint),
-    }
+        runtime=f"tensorflow {versions()['tensorflow']}",
+        warnings=tuple(warnings_of(run, checkpoint)),
+    )
 
 
 def _measured(predict: Callable[[Floats], Floats], recipe: Recipe) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tiny_runs import unfinish
 from edgehybrid import results
 from edgehybrid.cli import main
 from edgehybrid.recipe import load_recipe, recipe_names
+from edgehybrid.report.build import Report
 from edgehybrid.runs.checkpoint import Record
 from edgehybrid.runs.run_folder import RunFolder, create_run
 
@@ -287,9 +288,9 @@ def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) ->
 
 
 def test_the_demo_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    report = {"rows": 2, "table": "", "comparisons": [], "html": "report.html"}
+    report = Report(Path("report.html"), Path("report.md"), rows=2, refused=(), table="", comparisons=())
     rows = [make_row(), make_row(recipe="digits_float")]
-    monkeypatch.setattr("edgehybrid.demo.demo", lambda *_: {"rows": rows, "report": report})
+    monkeypatch.setattr("edgehybrid.demo.demo", lambda *_: (rows, report))
     done = CliRunner().invoke(main, ["demo", "--json", "--runs", "no_runs_are_here"])
     assert json.loads(done.stdout)["rows"] == [row.as_dict() for row in rows]
 

@@ -59,5 +59,5 @@ def test_a_number_that_is_none_fails_and_names_the_image(artefact: Artefact, mon
 def test_keras_and_flatbuffer_have_the_same_accuracy(converted_run: RunFolder, artefact: Artefact) -> None:
     # Their logits differ by less than 1e-5 here, so no class changes.
     in_keras, in_flatbuffer = evaluate_keras(converted_run), evaluate_flatbuffer(artefact)
-    assert in_keras["top1_percent"] == in_flatbuffer.top1_percent
-    assert in_keras["top5_percent"] == in_flatbuffer.top5_percent
+    assert in_keras.top1_percent == in_flatbuffer.top1_percent
+    assert in_keras.top5_percent == in_flatbuffer.top5_percent

@@ -23,10 +23,11 @@ def demo(overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None
     from edgehybrid.demo import demo as run_demo
 
     with TrainingProgress() as progress:
-        result = run_demo(runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch)
-    found = result["report"]
+        rows, report = run_demo(
+            runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch
+        )
     emit(
-        {**found, "rows": [row.as_dict() for row in result["rows"]]},
+        {**report.as_dict(), "rows": [row.as_dict() for row in rows]},
         as_json,
-        "\n".join([found["table"], *found["comparisons"], found["html"]]),
+        "\n".join([report.table, *report.comparisons, str(report.html)]),
     )

@@ -1,12 +1,16 @@
 """``edgehybrid evaluate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgehybrid.console.commands import emit
 from edgehybrid.console.options import json_option, refuse_together, runs_option, threads_option, was_typed
 from edgehybrid.errors import RunError
+
+if TYPE_CHECKING:
+    from edgehybrid.runs.evaluation import Evaluation, KerasEvaluation
 
 
 @click.command(short_help="Measure a flatbuffer's accuracy on all test images.")
@@ -24,24 +28,24 @@ def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as
     refuse_together(
         "Threads are those of a flatbuffer's interpreter.", {"--keras": keras, "--threads": was_typed("threads")}
     )
+    found: KerasEvaluation | Evaluation
     if keras:
         from edgehybrid.runs.run_folder import find_run
 
-        result = stage.evaluate_keras(find_run(runs, run_or_model))
-        for warning in result["warnings"]:
+        found = stage.evaluate_keras(find_run(runs, run_or_model))
+        for warning in found.warnings:
             click.echo(f"Warning: {warning}", err=True)
     else:
         artefact = find_artefact(runs, run_or_model)
-        evaluation = stage.evaluate_flatbuffer(artefact, threads)
+        found = stage.evaluate_flatbuffer(artefact, threads)
         try:
-            write_evaluation(artefact.path, evaluation)
+            write_evaluation(artefact.path, found)
         except RunError as error:
             # What was asked for is here; only the benchmark's row will lack it.
             click.echo(f"Warning: {error}", err=True)
-        result = evaluation.model_dump()
     emit(
-        result,
+        found.model_dump(),
         as_json,
-        f"top-1 {result['top1_percent']:.2f} %, top-5 {result['top5_percent']:.2f} % of {result['images']} images "
-        f"({result['runtime']}, {result['images_per_second']:.0f} images/s)",
+        f"top-1 {found.top1_percent:.2f} %, top-5 {found.top5_percent:.2f} % of {found.images} images "
+        f"({found.runtime}, {found.images_per_second:.0f} images/s)",
     )

@@ -24,5 +24,5 @@ def report(out: Path | None, overwrite: bool, store: Path | None, runs: Path, as
     rows, notes = results.salvage(store or runs / "results.sqlite")
     for note in notes:
         click.echo(f"Warning: {note}", err=True)
-    result = build_report(rows, runs, out or runs, overwrite)
-    emit(result, as_json, f"{result['table']}\n{result['html']}")
+    built = build_report(rows, runs, out or runs, overwrite)
+    emit(built.as_dict(), as_json, f"{built.table}\n{built.html}")

@@ -15,6 +15,7 @@ from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
 from edgehybrid.cost.rules import PAPER
 from edgehybrid.device.board import board_state
 from edgehybrid.device.processor_time import processor_time, share_of_others
+from edgehybrid.device.session import Session
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.flatbuffer import read_flatbuffer
 from edgehybrid.results.row import Row, Verdict
@@ -52,8 +53,8 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
     results = [_session(artefact.path, threads, runs) for _ in range(sessions)]
     others = share_of_others(began, processor_time(), os.cpu_count() or 1)
     board = {**board_state(), "others_percent": None if others is None else round(100 * others, 1)}
-    samples = np.concatenate([result["samples_ms"] for result in results])
-    medians_ms = [float(np.median(result["samples_ms"])) for result in results]
+    samples = np.concatenate([result.samples_ms for result in results])
+    medians_ms = [float(np.median(result.samples_ms)) for result in results]
     verdict, reasons = judge(artefact.sidecar.verified_on, board, medians_ms)
     sidecar, evaluation = artefact.sidecar, evaluation_of(artefact)
     cost = cost_of_flatbuffer(read_flatbuffer(artefact.path), PAPER, sidecar=sidecar).network
@@ -67,8 +68,8 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
         target=sidecar.target,
         device=device,
         board=board,
-        runtime=results[0]["runtime"],
-        isa=results[0]["isa"],
+        runtime=results[0].runtime,
+        isa=results[0].isa,
         threads=threads,
         latency_ms_median=float(np.median(samples)),
         latency_ms_p95=float(np.percentile(samples, 95)),
@@ -84,7 +85,7 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
         top1_percent=evaluation.top1_percent if evaluation else None,
         images=evaluation.images if evaluation else None,
         epochs=sidecar.epochs,
-        peak_memory_bytes=max(result["peak_memory_bytes"] for result in results),
+        peak_memory_bytes=max(result.peak_memory_bytes for result in results),
         verdict=verdict,
         verdict_reasons=reasons,
         emulated=False,
@@ -112,7 +113,7 @@ def judge(verified_on: str, board: Mapping[str, Any], medians_ms: Sequence[float
     return ("suspect" if reasons else "valid"), tuple(reasons)
 
 
-def _session(path: Path, threads: int, runs: int) -> dict[str, Any]:
+def _session(path: Path, threads: int, runs: int) -> Session:
     command = [
         sys.executable,
         "-m",
@@ -139,5 +140,4 @@ def _session(path: Path, threads: int, runs: int) -> dict[str, Any]:
             "A measuring session failed.",
             received=(done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1],
         )
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return Session.model_validate_json(done.stdout.splitlines()[-1])

@@ -1,6 +1,6 @@
 """One measuring session, in a process of its own: ``python -m edgehybrid.device.session MODEL``.
 
-Prints one JSON object: the samples in ms, the peak memory of the process, the runtime.
+Prints one JSON object: a ``Session``, or the error in its place.
 """
 
 import argparse
@@ -8,9 +8,10 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from edgehybrid.device.board import peak_memory_bytes
 from edgehybrid.errors import EdgehybridError
@@ -18,7 +19,25 @@ from edgehybrid.flatbuffer import read_flatbuffer
 from edgehybrid.runtime.interpreter import load_interpreter
 
 
-def measure(path: Path, threads: int, warmup_runs: int, runs: int) -> dict[str, Any]:
+class Session(BaseModel):
+    """What one process measured.
+
+    Attributes:
+        samples_ms: the time of each inference, in their order.
+        peak_memory_bytes: the largest resident set of the process.
+        isa: instructions of the kernels that ran; None where the runtime does not tell.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    # JSON knows lists only.
+    samples_ms: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+    peak_memory_bytes: int
+    runtime: str
+    isa: str | None
+
+
+def measure(path: Path, threads: int, warmup_runs: int, runs: int) -> Session:
     """Times single inferences of one random image, each on its own, after untimed ones."""
     model = read_flatbuffer(path)
     shape = model.tensors[model.inputs[0]].shape
@@ -31,12 +50,12 @@ def measure(path: Path, threads: int, warmup_runs: int, runs: int) -> dict[str, 
         began = time.perf_counter_ns()
         interpreter(image)
         samples.append((time.perf_counter_ns() - began) / 1e6)
-    return {
-        "samples_ms": samples,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "runtime": interpreter.runtime,
-        "isa": interpreter.isa,
-    }
+    return Session(
+        samples_ms=tuple(samples),
+        peak_memory_bytes=peak_memory_bytes(),
+        runtime=interpreter.runtime,
+        isa=interpreter.isa,
+    )
 
 
 def main() -> None:
@@ -52,7 +71,7 @@ def main() -> None:
     except EdgehybridError as error:
         print(json.dumps({"error": error.as_dict()}))
         sys.exit(1)
-    print(json.dumps(result))
+    print(result.model_dump_json())
 
 
 if __name__ == "__main__":

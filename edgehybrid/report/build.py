@@ -1,6 +1,7 @@
 """Writes result rows as one HTML page and one Markdown file. Loads no TensorFlow."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgehybrid.cost import references_of
@@ -31,15 +32,42 @@ PAPER_NAMES = (PAPER.name, "paper")
 TITLE = "Hybrid binary networks: measured, modelled and published"
 
 
-def build_report(
-    rows: Sequence[Row], runs_folder: Path, out_folder: Path, overwrite: bool = False
-) -> dict[str, object]:
-    """Writes ``report.html`` and ``report.md``. A row whose origin is not proven is listed as refused.
+@dataclass(frozen=True)
+class Report:
+    """What was written.
 
-    Returns:
-        ``html`` and ``markdown``: the two paths; ``rows``: how many rows are shown; ``refused``: for each
-        row that is not, ``recipe``, ``run``, ``model`` and ``reason``; ``table``: the results as a Markdown
-        table; ``comparisons``: one sentence for each hybrid network beside its float twin.
+    Attributes:
+        html, markdown: the two files.
+        rows: how many rows are shown.
+        refused: the rows that are not, with the reason.
+        table: the results as a Markdown table.
+        comparisons: one sentence for each hybrid network beside its float twin.
+    """
+
+    html: Path
+    markdown: Path
+    rows: int
+    refused: tuple[Refusal, ...]
+    table: str
+    comparisons: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The object that ``report`` prints; of a refused row ``recipe``, ``run``, ``model`` and ``reason``."""
+        return {
+            "html": str(self.html),
+            "markdown": str(self.markdown),
+            "rows": self.rows,
+            "refused": [
+                {**{key: getattr(refusal.row, key) for key in ("recipe", "run", "model")}, "reason": refusal.reason}
+                for refusal in self.refused
+            ],
+            "table": self.table,
+            "comparisons": list(self.comparisons),
+        }
+
+
+def build_report(rows: Sequence[Row], runs_folder: Path, out_folder: Path, overwrite: bool = False) -> Report:
+    """Writes ``report.html`` and ``report.md``. A row whose origin is not proven is listed as refused.
 
     Raises:
         EdgehybridError: no rows, an output that exists without ``overwrite``, an unwritable folder.
@@ -61,17 +89,14 @@ def build_report(
     entries, refused = sort_by_origin(rows, runs_folder)
     document = _document(entries, refused, runs_folder)
     _write_files({page_file: html_page(document), markdown_file: markdown_report(document)})
-    return {
-        "html": str(page_file),
-        "markdown": str(markdown_file),
-        "rows": len(entries),
-        "refused": [
-            {**{key: getattr(refusal.row, key) for key in ("recipe", "run", "model")}, "reason": refusal.reason}
-            for refusal in refused
-        ],
-        "table": markdown_table(document.results),
-        "comparisons": list(document.comparisons),
-    }
+    return Report(
+        page_file,
+        markdown_file,
+        len(entries),
+        tuple(refused),
+        markdown_table(document.results),
+        tuple(document.comparisons),
+    )
 
 
 def report_files(folder: Path) -> tuple[Path, Path]:

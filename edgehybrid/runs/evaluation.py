@@ -1,4 +1,4 @@
-"""What ``evaluate`` found for a flatbuffer, kept beside it for the rows of later benchmarks."""
+"""What ``evaluate`` found; for a flatbuffer kept beside it, for the rows of later benchmarks."""
 
 from pathlib import Path
 
@@ -9,20 +9,40 @@ from edgehybrid.files import write_atomically
 from edgehybrid.runs.artefact import Artefact
 
 
-class Evaluation(BaseModel):
-    """The accuracy of exactly the flatbuffer with this hash, and the figures of its measurement."""
+class Accuracy(BaseModel):
+    """How many of the test images are classified rightly, and by what.
+
+    Attributes:
+        top5_percent: whose class is among the five largest logits; 100 for at most five classes.
+        images: how many test images there are.
+        images_per_second: of the network alone, without reading images.
+        isa: instructions of the kernels that ran; None where the runtime does not tell.
+        threads: None where they were not chosen.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
-    model: str
-    model_sha256: str
     top1_percent: float
     top5_percent: float
     images: int
     images_per_second: float
     runtime: str
-    isa: str | None
-    threads: int
+    isa: str | None = None
+    threads: int | None = None
+
+
+class KerasEvaluation(Accuracy):
+    """The accuracy of a run's Keras model. ``warnings`` are about the run."""
+
+    run: str
+    warnings: tuple[str, ...]
+
+
+class Evaluation(Accuracy):
+    """The accuracy of exactly the flatbuffer with this hash."""
+
+    model: str
+    model_sha256: str
 
 
 def evaluation_file(flatbuffer: Path) -> Path:

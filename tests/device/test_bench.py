@@ -11,6 +11,7 @@ from edgehybrid.census.agreement import stored_layers
 from edgehybrid.census.formats import Format
 from edgehybrid.cost import cost_of_layers, cost_of_network
 from edgehybrid.device.bench import benchmark, judge
+from edgehybrid.device.session import Session
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import float_twin, network_of
 from edgehybrid.recipe import load_recipe
@@ -63,10 +64,10 @@ def test_a_row_can_be_logged_and_comes_back_unchanged(artefact: Artefact, tmp_pa
 
 
 def test_a_row_holds_the_samples_of_all_sessions(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions = iter([[1.0, 2.0, 3.0], [3.0, 4.0, 11.0]])
+    sessions = iter([(1.0, 2.0, 3.0), (3.0, 4.0, 11.0)])
     monkeypatch.setattr(
         "edgehybrid.device.bench._session",
-        lambda *_: {"samples_ms": next(sessions), "runtime": "x", "isa": "y", "peak_memory_bytes": 10},
+        lambda *_: Session(samples_ms=next(sessions), runtime="x", isa="y", peak_memory_bytes=10),
     )
     row = benchmark(artefact, "local", threads=1, sessions=2, runs=3)
     assert row.runs == 6
@@ -83,7 +84,7 @@ def test_a_row_models_what_the_file_holds(
 ) -> None:
     monkeypatch.setattr(
         "edgehybrid.device.bench._session",
-        lambda *_: {"samples_ms": [1.0], "runtime": "x", "isa": None, "peak_memory_bytes": 10},
+        lambda *_: Session(samples_ms=(1.0,), runtime="x", isa=None, peak_memory_bytes=10),
     )
     artefact = open_artefact(converted_run.path / f"model.{file_format}.x86_64.tflite")
     row = benchmark(artefact, "local", threads=1, sessions=1, runs=1)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from tiny_models import float_model
 
-from edgehybrid.device.session import measure
+from edgehybrid.device.session import Session, measure
 
 
 def test_measures_as_many_inferences_as_asked(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(float_model())
     found = measure(path, threads=1, warmup_runs=1, runs=7)
-    assert len(found["samples_ms"]) == 7
-    assert min(found["samples_ms"]) > 0
-    assert found["peak_memory_bytes"] > 2**20
+    assert len(found.samples_ms) == 7
+    assert min(found.samples_ms) > 0
+    assert found.peak_memory_bytes > 2**20
 
 
 def test_a_session_prints_one_json_object(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_session_prints_one_json_object(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert len(json.loads(done.stdout)["samples_ms"]) == 3
+    assert len(Session.model_validate_json(done.stdout).samples_ms) == 3
 
 
 def test_a_session_refuses_what_is_no_model(tmp_path: Path) -> None:

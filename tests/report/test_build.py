@@ -27,16 +27,16 @@ def out(tmp_path: Path) -> Path:
 def test_writes_the_page_and_the_markdown_and_nothing_else(runs: Path, out: Path) -> None:
     report = build_report([make_run(runs)], runs, out)
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.md"]
-    assert report["html"] == str(out / "report.html")
-    assert report["markdown"] == str(out / "report.md")
+    assert report.html == out / "report.html"
+    assert report.markdown == out / "report.md"
 
 
 def test_the_table_has_one_line_a_row(runs: Path, out: Path) -> None:
     rows = [make_run(runs), make_run(runs, TWIN, "float32"), make_run(runs, TWIN, "int8")]
     report = build_report(rows, runs, out)
-    assert report["rows"] == 3
-    assert len(str(report["table"]).splitlines()) == 2 + 3  # header and rule, then the rows
-    assert str(report["table"]) in (out / "report.md").read_text(encoding="utf-8")
+    assert report.rows == 3
+    assert len(report.table.splitlines()) == 2 + 3  # header and rule, then the rows
+    assert report.table in (out / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_same_rows_give_the_same_bytes(runs: Path, out: Path, tmp_path: Path) -> None:
@@ -49,17 +49,17 @@ def test_the_same_rows_give_the_same_bytes(runs: Path, out: Path, tmp_path: Path
 
 def test_a_hybrid_and_its_twin_are_compared(runs: Path, out: Path) -> None:
     report = build_report([make_run(runs), make_run(runs, TWIN, "float32")], runs, out)
-    comparisons: Any = report["comparisons"]
-    assert len(comparisons) == 1
-    assert comparisons[0] in (out / "report.html").read_text(encoding="utf-8")
+    assert len(report.comparisons) == 1
+    assert report.comparisons[0] in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_refused_row_is_listed_with_its_reason_and_not_shown(runs: Path, out: Path) -> None:
     foreign = make_row(run="elsewhere", top1_percent=99.87)
     report = build_report([make_run(runs), foreign], runs, out)
-    refused: Any = report["refused"]
-    assert report["rows"] == 1
-    assert [(row["run"], "no recipe.yaml" in row["reason"]) for row in refused] == [("elsewhere", True)]
+    assert report.rows == 1
+    assert [(refusal.row.run, "no recipe.yaml" in refusal.reason) for refusal in report.refused] == [
+        ("elsewhere", True)
+    ]
     for name in ("report.html", "report.md"):
         text = (out / name).read_text(encoding="utf-8")
         assert "elsewhere" in text
@@ -68,7 +68,7 @@ def test_a_refused_row_is_listed_with_its_reason_and_not_shown(runs: Path, out: 
 
 def test_a_report_of_refused_rows_only_still_says_why(runs: Path, out: Path) -> None:
     report = build_report([make_row(run=None)], runs, out)
-    assert report["rows"] == 0
+    assert report.rows == 0
     assert "names no run" in (out / "report.html").read_text(encoding="utf-8")
     assert "names no run" in (out / "report.md").read_text(encoding="utf-8")
 
