@@ -4,6 +4,9 @@ from typing import Any
 
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.runs.checkpoint import Progress, Record, save_checkpoint
+from edgehybrid.runs.run_folder import RunFolder
+from edgehybrid.training.variables import values_of
 
 
 def tiny(seed: int, filters: int = 2) -> tuple[Any, Any]:
@@ -30,3 +33,7 @@ def tiny(seed: int, filters: int = 2) -> tuple[Any, Any]:
 
 def values(*holders: Any) -> list[Any]:
     return [getattr(v, "latent_variable", v).numpy() for holder in holders for v in holder.variables]
+
+
+def save(run: RunFolder, trained: tuple[Any, Any], epoch: int) -> Record:
+    return save_checkpoint(run, values_of(*trained), Progress(epoch=epoch))

@@ -1,12 +1,12 @@
 """tensorflow-datasets, loaded when a data set of its is asked for, and silent."""
 
 import os
-from types import ModuleType
+from typing import Any
 
 from edgehybrid.errors import MissingExtraError
 
 
-def tensorflow_datasets() -> ModuleType:
+def tensorflow_datasets() -> Any:
     """The package, with its remarks on folders it does not know held back: what matters is said by an exception.
 
     Raises:
@@ -20,4 +20,4 @@ def tensorflow_datasets() -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorflow-datasets", "train") from error
     logging.set_verbosity(logging.ERROR)
-    return tfds  # type: ignore[no-any-return]
+    return tfds

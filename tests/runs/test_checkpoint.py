@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from disks import calls_of_a_new_folder, calls_of_a_write, files_of_at_most, record_calls
-from trained_layers import tiny
+from trained_layers import save, tiny
 
 from edgehybrid.errors import RunError
 from edgehybrid.recipe import load_recipe
@@ -28,10 +28,6 @@ from edgehybrid.runs.checkpoint import (
 )
 from edgehybrid.runs.run_folder import RunFolder, create_run, open_run
 from edgehybrid.training.variables import restore_checkpoint, values_of
-
-
-def save(run: RunFolder, trained: tuple[Any, Any], epoch: int) -> Record:
-    return save_checkpoint(run, values_of(*trained), Progress(epoch=epoch))
 
 
 @pytest.fixture

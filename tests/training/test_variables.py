@@ -1,21 +1,15 @@
 """The variables of a model and its optimizer: to a checkpoint and back, exactly."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from trained_layers import tiny, values
+from trained_layers import save, tiny, values
 
 from edgehybrid.errors import RunError
 from edgehybrid.recipe import load_recipe
-from edgehybrid.runs.checkpoint import Progress, Record, save_checkpoint
 from edgehybrid.runs.run_folder import RunFolder, create_run
 from edgehybrid.training.variables import restore_checkpoint, set_values, values_of
-
-
-def save(run: RunFolder, trained: tuple[Any, Any], epoch: int) -> Record:
-    return save_checkpoint(run, values_of(*trained), Progress(epoch=epoch))
 
 
 @pytest.fixture
