@@ -161,13 +161,22 @@ def _check_copies(pairs: Sequence[ArrayPair], parts: Sequence[Split]) -> None:
 def _read(path: Path) -> NDArray[Any]:
     try:
         with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as stream:
-            return np.asarray(np.load(stream, allow_pickle=False))
-    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+            array = np.asarray(np.load(stream, allow_pickle=False))
+            more = stream.read(1)
+    # A damaged header can tell of more than memory, or an index, can hold.
+    except (OSError, EOFError, ValueError, MemoryError, OverflowError, lzma.LZMAError) as error:
         raise DataError(
             f"{shown(path)}: the data file is damaged: {error}.",
             allowed="a NumPy array file, plain or xz-compressed",
             next_step="Copy the file again.",
         ) from error
+    if more:
+        raise DataError(
+            f"{shown(path)}: bytes follow the array, which would be left out.",
+            allowed="one array in a file",
+            next_step="Write each array into a file of its own.",
+        )
+    return array
 
 
 def _downloaded_cifar100(name: SplitName, download: bool) -> Split:

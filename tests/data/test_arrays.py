@@ -209,6 +209,26 @@ def test_names_a_truncated_file(tmp_path: Path, packed: bool) -> None:
     assert f"{path}: the data file is damaged" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_refuses_two_arrays_in_one_file(tmp_path: Path, packed: bool) -> None:
+    write_pair(tmp_path, "test", *pictures(3), packed=packed)
+    path = tmp_path / ("test-images.npy.xz" if packed else "test-images.npy")
+    # Streams of xz may follow each other; together they are the stream of what they hold.
+    path.write_bytes(path.read_bytes() * 2)
+    assert f"{path}: bytes follow the array" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("images", [10**15, 10**30])
+def test_names_a_file_whose_header_tells_of_more_images_than_memory_holds(tmp_path: Path, images: int) -> None:
+    write_pair(tmp_path, "test", *pictures(3))
+    path = tmp_path / "test-images.npy"
+    header = io.BytesIO()
+    fields = {"descr": "|u1", "fortran_order": False, "shape": (images, 32, 32, 3)}
+    np.lib.format.write_array_header_1_0(header, fields)
+    path.write_bytes(header.getvalue() + bytes(3 * 32 * 32 * 3))
+    assert f"{path}: the data file is damaged" in refusal(tmp_path)
+
+
 def test_refuses_images_of_another_dtype(tmp_path: Path) -> None:
     images, labels = pictures(3)
     write_pair(tmp_path, "test", images.astype(np.float32), labels)
