@@ -113,7 +113,7 @@ class NetworkCost:
             **self.energy.as_dict(),
             "memory_bits": self.memory_bits,
             "counted_classes": self.classes,
-            "weights": sum(layer.weights for layer in layers),
+            "weights": sum(layer.weights for layer in layers if not layer.is_stored_elsewhere),
             "macs": sum(layer.macs for layer in layers),
             "binary_macs": sum(layer.binary_macs for layer in layers),
         }

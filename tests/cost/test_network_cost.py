@@ -1,6 +1,7 @@
 """The cost of whole networks: laws, and the form of the rows."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ import pytest
 from processes import modules_after
 from published_figures import RATIOS, RECIPES, cost, row, total_pj
 
+from edgehybrid.census.logical_layers import layers_of_network
 from edgehybrid.cost import cost_of, cost_of_layers, cost_of_network
 from edgehybrid.cost.rules import FULL, RULE_SETS
 from edgehybrid.cost.tables import load_table, table_names
@@ -163,6 +165,17 @@ def test_macs_that_are_not_binary_are_those_of_the_first_and_last_layer() -> Non
     found = row("xnor_res")
     # conv1: 32 * 32 outputs of 16 filters with 27 weights; fc: 64 * 100.
     assert found["macs"] - found["binary_macs"] == 32**2 * 16 * 27 + 6400
+
+
+def test_weights_that_two_layers_share_count_once_and_work_twice() -> None:
+    first, *rest = layers_of_network(network_of(load_recipe("hybrid_res_a")))
+    once, twice = (
+        cost_of_layers([first, *more, *rest], 100).as_dict()
+        for more in ([], [replace(first, name="again", is_stored_elsewhere=True)])
+    )
+    assert twice["weights"] == once["weights"]
+    assert twice["memory_bits"] == once["memory_bits"]
+    assert twice["macs"] == first.macs + once["macs"]
 
 
 def test_full_rules_count_the_classes_of_the_recipe() -> None:
