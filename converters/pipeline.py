@@ -17,13 +17,13 @@ from edgehybrid.data.arrays import normalise
 from edgehybrid.data.source import open_source
 from edgehybrid.errors import ConversionError, DataError
 from edgehybrid.flatbuffer import parse_flatbuffer
+from edgehybrid.model.variables import trained_model
 from edgehybrid.networks import Layer, network_of
 from edgehybrid.networks.parts import quantised_part
 from edgehybrid.recipe import Data
 from edgehybrid.runs.checkpoint import warnings_of
 from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.runs.sidecar import Sidecar, Target, flatbuffer_name, write_with_sidecar
-from edgehybrid.training.loop import trained_model
 
 
 def convert(

@@ -15,7 +15,7 @@ from edgehybrid.report.build import Report, build_report
 from edgehybrid.results import Row, append
 from edgehybrid.runs.artefact import open_artefact
 from edgehybrid.runs.evaluation import write_evaluation
-from edgehybrid.training.loop import OnStep, train
+from edgehybrid.training.loop import OnStart, OnStep, train
 from edgehybrid.training.writer import OnEpoch
 
 RECIPE = "digits"
@@ -24,7 +24,7 @@ SESSIONS, RUNS = 2, 100
 
 
 def demo(
-    runs: Path, store: Path, say: Callable[[str], None], on_step: OnStep, on_epoch: OnEpoch
+    runs: Path, store: Path, say: Callable[[str], None], on_start: OnStart, on_step: OnStep, on_epoch: OnEpoch
 ) -> tuple[list[Row], Report]:
     """Trains, converts for every target, checks, evaluates, measures here, logs the rows and writes the report.
 
@@ -32,7 +32,7 @@ def demo(
         EdgehybridError: a stage failed, or a flatbuffer classifies fewer than 95 % of the test images correctly.
     """
     recipe = load_recipe(RECIPE)
-    rows = [_measure(r, runs, store, say, on_step, on_epoch) for r in (recipe, float_twin(recipe))]
+    rows = [_measure(r, runs, store, say, on_start, on_step, on_epoch) for r in (recipe, float_twin(recipe))]
     report = build_report(rows, runs, runs, overwrite=True)
     for row in rows:
         if (row.top1_percent or 0.0) < LEAST_TOP1_PERCENT:
@@ -49,12 +49,13 @@ def _measure(
     runs: Path,
     store: Path,
     say: Callable[[str], None],
+    on_start: OnStart,
     on_step: OnStep,
     on_epoch: OnEpoch,
 ) -> Row:
     """One network through all stages. Returns its row."""
     say(f"train {recipe.name}: {recipe.training.epochs} epochs")
-    run, _ = train(recipe, runs, on_step, on_epoch)
+    run, _ = train(recipe, runs, on_step, on_epoch, on_start=on_start)
     models: dict[str, Path] = {}
     for target in TARGETS:
         made = convert(run, target)

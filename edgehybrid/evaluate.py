@@ -38,8 +38,8 @@ def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> Evaluation:
 def evaluate_keras(run: RunFolder) -> KerasEvaluation:
     """Runs all test images through the Keras model of the run's newest checkpoint."""
     from edgehybrid.model.compat import versions
+    from edgehybrid.model.variables import trained_model
     from edgehybrid.runs.checkpoint import warnings_of
-    from edgehybrid.training.loop import trained_model
 
     model, checkpoint = trained_model(run)
     return KerasEvaluation(

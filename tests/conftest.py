@@ -12,6 +12,7 @@ from processes import kill_left_overs
 from small_steps import small_model
 from tiny_runs import random_run, tiny_recipe
 
+from edgehybrid.model import variables
 from edgehybrid.model.compat import keras
 from edgehybrid.runs.artefact import Artefact, open_artefact
 from edgehybrid.runs.run_folder import RunFolder
@@ -62,7 +63,7 @@ def small_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def small_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The loop trains ``few_images.small_model`` on few images, whatever the recipe says."""
     monkeypatch.setattr(loop, "open_source", few_images.few_images)
-    for module in (loop, step):
+    for module in (loop, step, variables):
         monkeypatch.setattr(module, "build_model", few_images.small_model)
     yield
     keras.backend.clear_session()

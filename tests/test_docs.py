@@ -50,9 +50,8 @@ def test_light_modules_load_no_tensorflow(module: str) -> None:
 
 # Modules that are tested through others: where, and why there.
 TESTED_ELSEWHERE = {
-    "converters/export.py": "tests/test_convert.py: a conversion from its run to its flatbuffer",
-    "converters/pipeline.py": "tests/test_convert.py: a conversion from its run to its flatbuffer",
-    "converters/targets.py": "tests/test_convert.py: a table that conversions read",
+    "converters/export.py": "tests/converters/test_pipeline.py: a conversion from its run to its flatbuffer",
+    "converters/targets.py": "tests/converters/test_pipeline.py: a table that conversions read",
     "edgehybrid/census/formats.py": "tests/census/test_agreement.py: names alone; there is what each means",
     "edgehybrid/cli/benchmark.py": "tests/test_cli.py: the installed command",
     "edgehybrid/cli/convert.py": "tests/test_cli.py, tests/test_image_tree_flow.py: the installed command",

@@ -52,8 +52,8 @@ def unfinish(run: Path, epoch: int, step: int) -> None:
 def random_run(runs: Path, recipe: Recipe, seed: int = 0) -> RunFolder:
     """A run folder whose checkpoint, that of the last epoch, holds the weights of ``random_model``."""
     from edgehybrid.model.compat import keras
+    from edgehybrid.model.variables import values_of
     from edgehybrid.runs.checkpoint import Progress, save_checkpoint
-    from edgehybrid.training.variables import values_of
 
     run = create_run(runs, recipe)
     model = random_model(recipe, seed)

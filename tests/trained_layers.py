@@ -4,9 +4,9 @@ from typing import Any
 
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.model.variables import values_of
 from edgehybrid.runs.checkpoint import Progress, Record, save_checkpoint
 from edgehybrid.runs.run_folder import RunFolder
-from edgehybrid.training.variables import values_of
 
 
 def tiny(seed: int, filters: int = 2) -> tuple[Any, Any]:

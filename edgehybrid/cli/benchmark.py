@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, results_option, runs_option, threads_option
+from edgehybrid.console.options import json_option, refuse_runs_beside_path, results_option, runs_option, threads_option
 
 
 @click.command(short_help="Measure a flatbuffer's latency and log the row.")
@@ -32,6 +32,8 @@ def benchmark(
     from edgehybrid.device import bench
     from edgehybrid.runs.artefact import find_artefact
 
+    if store is not None:
+        refuse_runs_beside_path(model, runs)
     row = bench.benchmark(find_artefact(runs, model), device, threads, sessions, timed_runs)
     results.append(store or runs / "results.sqlite", row)
     for reason in row.verdict_reasons:

@@ -7,7 +7,7 @@ import click
 
 from edgehybrid.census.formats import CONVERTED_FORMATS
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, overwrite_option, runs_option
+from edgehybrid.console.options import json_option, overwrite_option, refuse_runs_beside_path, runs_option
 
 
 @click.command(short_help="Convert a run to a flatbuffer, compared with Keras.")
@@ -30,6 +30,7 @@ def convert(
     """Convert RUN to a flatbuffer and compare it with Keras on test images. Default: the newest run."""
     from edgehybrid.runs.run_folder import find_run
 
+    refuse_runs_beside_path(run, runs)
     folder = find_run(runs, run)
     from converters import pipeline
 

@@ -59,6 +59,7 @@ def cost(
     """Count energy, memory and operations of recipes or flatbuffers, by named rules and an energy table."""
     from edgehybrid.console import cost_text
     from edgehybrid.cost import count
+    from edgehybrid.cost.paper_tables import figures
 
     counts_recipes = any(not count.is_flatbuffer(name) for name in inputs)
     refuse_together("Print either CSV or JSON.", {"--csv": as_csv, "--json": as_json})
@@ -67,8 +68,9 @@ def cost(
         others = (inputs, overrides, rules, table_name, changes, layers, sensitivity, plot, moons_settings)
         if any(others) or allow_uncounted:
             raise UsageError("--paper-tables counts the shipped recipes by the paper's rules and table, nothing else.")
-        rows = count.paper_tables()
-        emit({"results": rows}, as_json, to_csv(rows) if as_csv else cost_text.paper_text(rows))
+        printed = list(figures())
+        rows = [figure.as_dict() for figure in printed]
+        emit({"results": rows}, as_json, to_csv(rows) if as_csv else cost_text.paper_text(printed))
         return
     refuse_without("--set changes recipes, and none is counted.", "--set", overrides, counts_recipes or not inputs)
     refuse_without(
@@ -91,7 +93,7 @@ def cost(
     rows = counted.rows
     if sensitivity:
         found = count.sensitivity(counted)
-        emit(found, as_json, cost_text.sensitivity_text(found))
+        emit(found.as_dict(), as_json, cost_text.sensitivity_text(found))
     elif as_csv:
         click.echo(to_csv(count.layer_rows(rows) if layers else rows))
     else:

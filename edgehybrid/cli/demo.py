@@ -24,7 +24,12 @@ def demo(overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None
 
     with TrainingProgress() as progress:
         rows, report = run_demo(
-            runs, store or runs / "results.sqlite", progress.say, progress.on_step, progress.on_epoch
+            runs,
+            store or runs / "results.sqlite",
+            progress.say,
+            progress.on_start,
+            progress.on_step,
+            progress.on_epoch,
         )
     emit(
         {**report.as_dict(), "rows": [row.as_dict() for row in rows]},

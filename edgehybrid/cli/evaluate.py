@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, refuse_together, runs_option, threads_option, was_typed
+from edgehybrid.console.options import (
+    json_option,
+    refuse_runs_beside_path,
+    refuse_together,
+    runs_option,
+    threads_option,
+    was_typed,
+)
 from edgehybrid.errors import RunError
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ def evaluate(run_or_model: str | None, keras: bool, threads: int, runs: Path, as
         "Threads are those of a flatbuffer's interpreter.", {"--keras": keras, "--threads": was_typed("threads")}
     )
     found: KerasEvaluation | Evaluation
+    refuse_runs_beside_path(run_or_model, runs)
     if keras:
         from edgehybrid.runs.run_folder import find_run
 

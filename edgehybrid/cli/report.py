@@ -25,4 +25,6 @@ def report(out: Path | None, overwrite: bool, store: Path | None, runs: Path, as
     for note in notes:
         click.echo(f"Warning: {note}", err=True)
     built = build_report(rows, runs, out or runs, overwrite)
+    for refusal in built.refused:
+        click.echo(f"Warning: not in the report, {refusal.row.recipe}: {refusal.reason}", err=True)
     emit(built.as_dict(), as_json, f"{built.table}\n{built.html}")

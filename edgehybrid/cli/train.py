@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, runs_option, set_option
+from edgehybrid.console.options import json_option, refuse_runs_beside_path, runs_option, set_option
 from edgehybrid.errors import UsageError
 
 
@@ -42,6 +42,7 @@ def train(
     # Before TensorFlow is loaded.
     with joined(cluster_of_environment() if strategy == "workers" else None):
         if resumed is not None:
+            refuse_runs_beside_path(resumed, runs)
             run = find_run(runs, resumed)
         elif recipe is not None:
             chosen = load_recipe(recipe, overrides)

@@ -1,10 +1,11 @@
 """What ``edgehybrid cost`` prints for a person."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from edgehybrid.console.tables import text_table
 from edgehybrid.cost.count import Counted
+from edgehybrid.cost.paper_tables import Figure
+from edgehybrid.cost.sensitivity import Sensitivity
 
 _COLUMNS = {
     "rules": "rules",
@@ -61,24 +62,24 @@ def counted_text(counted: Counted, layers: bool) -> str:
     return text
 
 
-def sensitivity_text(found: Mapping[str, Any]) -> str:
+def sensitivity_text(found: Sensitivity) -> str:
     """The order under each variant, and the sentence."""
-    cells = [[v["table"], v["constant"], v["factor"], " < ".join(v["order"])] for v in found["variants"]]
-    return f"{text_table(['table', 'constant', 'factor', 'order'], cells)}\n\n{found['sentence']}"
+    cells = [[v.table, v.constant, v.factor, " < ".join(v.order)] for v in found.variants]
+    return f"{text_table(['table', 'constant', 'factor', 'order'], cells)}\n\n{found.sentence()}"
 
 
-def paper_text(rows: Sequence[Mapping[str, Any]]) -> str:
+def paper_text(figures: Sequence[Figure]) -> str:
     """The figures, how many agree, and a line for each one that differs or rests on an assumption."""
-    against_fp = [row for row in rows if row["ratio"].endswith("_fp") and row["published"] != "1"]
-    matching = sum(row["agreement"] != "differs" for row in against_fp)
+    against_fp = [figure for figure in figures if figure.ratio.endswith("_fp") and figure.published != "1"]
+    matching = sum(figure.agreement != "differs" for figure in against_fp)
     lines = [
-        text_table(_PAPER_COLUMNS, [[row[key] for key in _PAPER_COLUMNS] for row in rows]),
+        text_table(_PAPER_COLUMNS, [[getattr(figure, key) for key in _PAPER_COLUMNS] for figure in figures]),
         "",
         f"{matching} of {len(against_fp)} figures against full precision agree to the printed digit.",
     ]
-    for row in rows:
-        if row["agreement"] == "differs" or row["hypothesis"]:
+    for figure in figures:
+        if figure.agreement == "differs" or figure.hypothesis:
             lines.append(
-                f"{row['recipe']}, {row['ratio']}: {row['published']} / {row['computed']:.4f}. {row['hypothesis']}"
+                f"{figure.recipe}, {figure.ratio}: {figure.published} / {figure.computed:.4f}. {figure.hypothesis}"
             )
     return "\n".join(lines)

@@ -59,6 +59,16 @@ def refuse_without(why: str, option: str, value: object, needed: object) -> None
         raise UsageError(why, received=option, next_step=f"Leave {option} out.")
 
 
+def refuse_runs_beside_path(name: str | None, runs: Path) -> None:
+    """Refuses a typed ``--runs`` beside a path, which leads elsewhere."""
+    if name is not None and was_typed("runs") and Path(name).exists() and not (runs / name).exists():
+        raise UsageError(
+            "A path is looked for where it leads, not in the folder of runs.",
+            received=f"{name} --runs {runs}",
+            allowed="a path; or the name of a run, and --runs",
+        )
+
+
 def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
     """Refuses an output that is there already."""
     if path.exists() and not overwrite:

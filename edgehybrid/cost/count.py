@@ -10,6 +10,7 @@ from edgehybrid.cost.moons import MoonsModel, moons_model
 from edgehybrid.cost.network_cost import NetworkCost
 from edgehybrid.cost.recipe_cost import cost_of
 from edgehybrid.cost.rules import Rules, load_rules
+from edgehybrid.cost.sensitivity import Sensitivity, sensitivity_of
 from edgehybrid.cost.tables import EnergyTable, find_table, load_table, table_names
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.files import write_atomically
@@ -104,14 +105,12 @@ def _with_moons(row: dict[str, Any], network: NetworkCost, moons: MoonsModel) ->
     return {**row, "layers": layers}
 
 
-def sensitivity(counted: Counted) -> dict[str, Any]:
+def sensitivity(counted: Counted) -> Sensitivity:
     """``cost --sensitivity``: the counted table first, then every shipped one.
 
     Raises:
         UsageError: fewer than two networks, one named twice, or counted by different rules.
     """
-    from edgehybrid.cost.sensitivity import sensitivity_of
-
     names = [name for name, _ in counted.networks]
     if len(set(names)) < len(names):
         raise UsageError("A network is named twice, so it has no place in an order.", received=", ".join(names))
@@ -123,7 +122,7 @@ def sensitivity(counted: Counted) -> dict[str, Any]:
         )
     networks = {name: ([cost.layer for cost in network.layers], network.classes) for name, network in counted.networks}
     others = [load_table(name) for name in table_names() if name != counted.table.name]
-    return sensitivity_of(networks, counted.rules[0], [counted.table, *others]).as_dict()
+    return sensitivity_of(networks, counted.rules[0], [counted.table, *others])
 
 
 def write_plot(path: Path, counted: Counted) -> None:
@@ -140,13 +139,6 @@ def write_plot(path: Path, counted: Counted) -> None:
         write_atomically(path, drawing.encode())
     except OSError as error:
         raise EdgehybridError(f"The plot cannot be written: {error}.", received=path) from error
-
-
-def paper_tables() -> list[dict[str, Any]]:
-    """``cost --paper-tables``: a row for each printed figure."""
-    from edgehybrid.cost.paper_tables import figures
-
-    return [figure.as_dict() for figure in figures()]
 
 
 def layer_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ weights, reads N²·I inputs, writes M²·O outputs and makes M²·k²·I·O MAC
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from edgehybrid.census.logical_layers import LogicalLayer
 from edgehybrid.cost.rules import Rules
@@ -14,6 +14,7 @@ from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.networks import FLOAT_BITS
 
 Part = Literal["input", "weight", "output", "alpha", "mac", "alpha_mac"]
+PARTS: tuple[Part, ...] = get_args(Part)
 PJ_PER_UJ = 1e6
 # A filter of at most so many bits has integer weights and one scale, alpha.
 MAX_SCALED_BITS = 8

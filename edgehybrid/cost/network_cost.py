@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edgehybrid.census.logical_layers import LogicalLayer, layers_of_network
-from edgehybrid.cost.energy import PJ_PER_UJ, LayerEnergy, energy_of_layer, prices
+from edgehybrid.cost.energy import PARTS, PJ_PER_UJ, LayerEnergy, energy_of_layer, prices
 from edgehybrid.cost.memory import memory_bits_of_layer
 from edgehybrid.cost.rules import PAPER, Rules
 from edgehybrid.cost.tables import EnergyTable, load_table
@@ -15,7 +15,6 @@ from edgehybrid.recipe import DATASETS
 
 # Table 7 was computed with 100 outputs: XNOR's energy efficiency is 25.56 with them, 23.29 with 1000.
 COUNTED_IMAGENET_CLASSES = 100
-PARTS = ("input", "weight", "output", "alpha", "mac", "alpha_mac")
 # Parts that come in both precisions; scales are in full precision always.
 SPLIT_PARTS = ("input", "weight", "output", "mac")
 

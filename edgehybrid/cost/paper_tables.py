@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Literal
 
-from edgehybrid.cost.recipe_cost import cost_of
+from edgehybrid.cost.recipe_cost import RATIOS, cost_of
 from edgehybrid.recipe import load_recipe, recipe_names
 
-RATIOS = ("energy_efficiency_fp", "energy_efficiency_xnor", "memory_compression_fp", "memory_compression_xnor")
 Agreement = Literal["exact", "cut", "differs"]
 
 E1 = (

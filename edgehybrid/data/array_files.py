@@ -69,7 +69,8 @@ def list_arrays(folder: Path) -> ArrayFolder:
                 allowed=FORM,
                 next_step="Rename it, or take it out of the folder.",
             )
-        elif not (folder / name).is_dir():
+        # Folders of other data sets may stand here; one of this name may be meant.
+        elif name.startswith(("train", "test")) or not (folder / name).is_dir():
             others.append(name)
     notes = []
     if packed_copies:

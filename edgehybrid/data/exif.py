@@ -8,6 +8,8 @@ import struct
 # Rows from top to bottom, columns from left to right: the pixels as they are stored.
 AS_STORED = 1
 PREFIX = b"Exif\0\0"
+# A JPEG segment holds no more; blocks of other formats are read as far.
+MOST_BYTES = 2**16
 _TAG, _SHORT = 0x0112, 3
 
 

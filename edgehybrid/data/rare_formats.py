@@ -6,12 +6,11 @@ than other programs, or not at all, is refused by name: palettes in BMP, transpa
 
 import struct
 
-from edgehybrid.data.exif import AS_STORED, orientation_of
+from edgehybrid.data.exif import AS_STORED, MOST_BYTES, orientation_of
 from edgehybrid.data.image_bytes import Read, UnfitImageError, exactly
 
 _PALETTE_FLAG, _TRANSPARENT_FLAG, _GRAPHIC_CONTROL = 0x80, 0x01, 0xF9
 _WEBP_ALPHA_FLAG, _WEBP_LOSSLESS_ALPHA_FLAG = 0x10, 0x10
-_EXIF_BYTES = 2**16
 _UNCOMPRESSED, _BIT_FIELDS = 0, 3
 # Blue, green, red: the order of bytes of an uncompressed BMP, as masks of red, green and blue.
 _USUAL_MASKS = struct.pack("<3I", 0xFF0000, 0xFF00, 0xFF)
@@ -87,7 +86,7 @@ def examine_webp(read: Read, size: int) -> int:
     place, orientation, has_pixels = 12, AS_STORED, False
     while place + 8 <= end:
         kind, length = struct.unpack("<4sI", exactly(read, place, 8))
-        content = read(place + 8, min(length, _EXIF_BYTES if kind == b"EXIF" else 5))
+        content = read(place + 8, min(length, MOST_BYTES if kind == b"EXIF" else 5))
         if kind in (b"ANIM", b"ANMF"):
             raise UnfitImageError("a moving WebP image, which cannot be decoded")
         extended_alpha = kind == b"VP8X" and content and content[0] & _WEBP_ALPHA_FLAG

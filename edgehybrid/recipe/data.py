@@ -55,6 +55,13 @@ class Data(Section):
         known = {"classes": facts.classes, "image_side": facts.image_side, "mean": facts.mean, "std": facts.std}
         return {**known, **values}
 
+    @field_validator("path")
+    @classmethod
+    def _no_folder_of_what_is_embedded(cls, path: str | None, others: ValidationInfo) -> str | None:
+        if path is not None and others.data.get("dataset") == "digits":
+            raise ValueError("'data.path' names a folder of images, and digits has its own; leave it out")
+        return path
+
     @field_validator("classes")
     @classmethod
     def _classes_of_the_data_set(cls, classes: int, others: ValidationInfo) -> int:

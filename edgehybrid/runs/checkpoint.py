@@ -75,7 +75,7 @@ def save_checkpoint(
     Who saves has trained on from the checkpoint before, so that one is proven now.
 
     Args:
-        values: of all variables (edgehybrid/training/variables.py).
+        values: of all variables (edgehybrid/model/variables.py).
         extra: more arrays to keep, by name.
 
     Raises:

@@ -31,7 +31,7 @@ from edgehybrid.recipe import Recipe, load_recipe
 from edgehybrid.runs.epoch_line import EpochLine
 
 # Recipe, time of creation in UTC, six random digits. A copy or a renamed folder is a run only for who names it.
-_NAME = re.compile(r".+-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{6}")
+_NAME = re.compile(r"(.+)-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,16 @@ def create_run(runs: Path, recipe: Recipe) -> RunFolder:
         RunError: the folder cannot be written; then none is left.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = runs / f"{recipe.name.replace('/', '-')}-{stamp}-{secrets.token_hex(3)}"
+    path = runs / f"{_first_part(recipe)}-{stamp}-{secrets.token_hex(3)}"
     with _whole_or_removed(path):
         make_folder(path)
         write_atomically(path / "recipe.yaml", recipe.to_yaml().encode())
     return open_run(path)
+
+
+def _first_part(recipe: Recipe) -> str:
+    """Of the name of a run folder."""
+    return recipe.name.replace("/", "-")
 
 
 def write_environment(run: RunFolder, tool_versions: dict[str, str]) -> None:
@@ -172,12 +177,14 @@ def find_run(runs: Path, name_or_path: str | None) -> RunFolder:
         path = Path(name_or_path)
         return open_run(path if path.is_dir() else runs / name_or_path)
     folders = [p.parent for p in runs.glob("*/recipe.yaml")] if runs.is_dir() else []
-    created = {path: match[1] for path in folders if (match := _NAME.fullmatch(path.name))}
-    if not created:
-        others = f"; its folders {', '.join(sorted(p.name for p in folders))} were renamed" if folders else ""
-        raise RunError(
-            "There is no run to default to.",
-            received=f"{runs}/ holds no run folder{others}",
-            next_step="Train one with 'edgehybrid train RECIPE', name one, or name the folder of runs with --runs.",
-        )
-    return open_run(max(created, key=lambda path: (created[path], path.name)))
+    named = [match for path in folders if (match := _NAME.fullmatch(path.name))]
+    for match in sorted(named, key=lambda match: (match[2], match[0]), reverse=True):
+        run = open_run(runs / match[0])
+        if _first_part(run.recipe) == match[1]:
+            return run
+    others = f"; its folders {', '.join(sorted(p.name for p in folders))} were renamed" if folders else ""
+    raise RunError(
+        "There is no run to default to.",
+        received=f"{runs}/ holds no run folder{others}",
+        next_step="Train one with 'edgehybrid train RECIPE', name one, or name the folder of runs with --runs.",
+    )

@@ -1,1 +1,1 @@
-"""Trains the model of a recipe into a run folder. Importing ``loop`` loads TensorFlow; ``run_folder`` does not."""
+"""Trains a recipe into a run folder. Importing ``loop`` loads TensorFlow; ``cluster`` and ``meeting`` do not."""

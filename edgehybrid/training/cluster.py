@@ -12,6 +12,7 @@ from edgehybrid.errors import UsageError
 
 _ADDRESS = re.compile(r"(?P<host>[^\[\]:/@\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65535
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _FORM = '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -50,7 +51,8 @@ def cluster_of_environment() -> Cluster:
         index = task["index"]
         is_worker = task["type"] == "worker" and isinstance(index, int) and not isinstance(index, bool)
         valid = is_worker and isinstance(workers, list) and 0 <= index < len(workers)
-    except (json.JSONDecodeError, KeyError, TypeError):
+    # json raises ValueError for a number of thousands of digits, and RecursionError for as many brackets.
+    except (ValueError, RecursionError, KeyError, TypeError):
         valid = False
     if not valid:
         raise UsageError(
@@ -59,18 +61,36 @@ def cluster_of_environment() -> Cluster:
             allowed=_FORM,
             next_step="Set it on every machine: the same list of workers, its own index. Worker 0 writes the run.",
         )
+    if others := sorted(set(config["cluster"]) - {"worker"}):
+        raise UsageError(
+            "TF_CONFIG lists machines that are no workers; all of a cluster are, and worker 0 writes the run.",
+            received=", ".join(others),
+            allowed=_FORM,
+        )
+    if len(workers) == 1:
+        raise UsageError(
+            "TF_CONFIG lists one worker, which shares its work with nobody.",
+            received=workers[0],
+            next_step="List all workers, or leave '--strategy workers' out.",
+        )
     if (layer := config.get("rpc_layer", "grpc")) != "grpc":
         what = "TF_CONFIG names an rpc_layer that is not known."
         raise UsageError(what, received=layer, allowed="grpc, or no such key")
     addresses = tuple(map(_address, workers))
-    for address in addresses:
-        if addresses.count(address) > 1:
+    listeners = [(_host_in_one_form(host), port) for host, port in addresses]
+    for address, listener in zip(addresses, listeners, strict=True):
+        if listeners.count(listener) > 1:
             raise UsageError(
                 "Two workers of TF_CONFIG have the same address.",
                 received=f"{address[0]}:{address[1]}",
                 allowed="an address of its own for each worker; on one machine, a port of its own",
             )
     return Cluster(index, addresses)
+
+
+def _host_in_one_form(host: str) -> str:
+    """Names of hosts know no case, and each machine has several of its own."""
+    return "localhost" if host.lower() in _LOOPBACK else host.lower()
 
 
 def _address(text: Any) -> tuple[str, int]:

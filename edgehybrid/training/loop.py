@@ -12,11 +12,11 @@ from edgehybrid.data.source import Source, open_source
 from edgehybrid.errors import EdgehybridError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
+from edgehybrid.model.variables import restore_checkpoint, set_values, trained_model
 from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.checkpoint import (
     Progress,
-    Record,
     has_checkpoint,
     read_record,
     remove_left_overs,
@@ -33,19 +33,12 @@ from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_ex
 from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import StepResult, Trainer, Wish
 from edgehybrid.training.step_memory import Demand
-from edgehybrid.training.variables import restore_checkpoint, set_values
 from edgehybrid.training.writer import Arrays, OnEpoch, Writer
 
 # Called before the first step, with the images.
 OnStart = Callable[[Source], None] | None
 # Called after each step with: epoch (from 1), step in the epoch (from 1), steps of an epoch, images/s.
 OnStep = Callable[[int, int, int, float], None]
-
-
-def trained_model(run: RunFolder) -> tuple[Any, Record]:
-    """The Keras model of a run with the weights of its newest checkpoint, and that checkpoint's record."""
-    model = build_model(network_of(run.recipe))
-    return model, restore_checkpoint(run, model)
 
 
 def train(

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from edgehybrid.errors import EdgehybridError, UsageError
@@ -18,6 +18,7 @@ from edgehybrid.training.cluster import Cluster
 # Machines are started by hand, and the first import of TensorFlow takes a while on a cold disk.
 LIMIT_SECONDS = 300.0
 LIMIT_VARIABLE = "EDGEHYBRID_JOIN_SECONDS"
+_MOST_SECONDS = 86_400.0
 _RETRY_SECONDS = 0.2
 _SPEAK_SECONDS = 5.0
 # An error message is far shorter; whoever sends more is no worker.
@@ -40,48 +41,55 @@ def joined(cluster: Cluster | None) -> Iterator[None]:
     if cluster is None:
         yield
         return
-    began = time.monotonic()
+    began, seconds = time.monotonic(), LIMIT_SECONDS
     try:
+        seconds = _limit_seconds()
         yield
     except EdgehybridError as error:
         # This worker's own error is what its user reads, whoever else fails.
         try:
-            meet(cluster, error.as_dict(), began)
+            meet(cluster, error.as_dict(), began, seconds)
         except EdgehybridError:
             raise error from None
         raise
-    meet(cluster, None, began)
+    meet(cluster, None, began, seconds)
 
 
-def meet(cluster: Cluster, words: Words, began: float) -> None:
+def meet(cluster: Cluster, words: Words, began: float, seconds: float) -> None:
     """Exchanges with all workers whether one failed.
 
     Args:
         words: this worker's error.
         began: when the waiting began, ``time.monotonic()``.
+        seconds: how long the others are waited for, from then on.
 
     Raises:
         UsageError: this worker's port is in use.
         EdgehybridError: a worker failed or is missing.
     """
-    deadline = began + _limit_seconds()
+    deadline = began + seconds
     try:
         own_port = cluster.addresses[cluster.worker][1]
         server = socket.create_server(("", own_port))
     except OSError as error:
-        raise UsageError(
+        refusal = UsageError(
             f"The port of this worker cannot be used: {os.strerror(error.errno or 0)}.",
             received=cluster.name_of(cluster.worker),
             next_step="End what uses it, or change the port in the TF_CONFIG of every worker.",
-        ) from error
+        )
+        # Worker 0 listens at that port, and can tell nobody.
+        if cluster.worker != 0:
+            with suppress(EdgehybridError):
+                _report(cluster, words or refusal.as_dict(), deadline, seconds)
+        raise refusal from error
     with server:
         said = _collect(cluster, server, words, deadline) if cluster.worker == 0 else None
     if said is None:
-        said = _report(cluster, words, deadline)
+        said = _report(cluster, words, deadline, seconds)
     missing = [cluster.name_of(i) for i in range(cluster.workers) if str(i) not in said]
     if missing:
         raise EdgehybridError(
-            f"Not all workers came within {_limit_seconds():g} seconds.",
+            f"Not all workers came within {seconds:g} seconds.",
             received=f"missing: {', '.join(missing)}",
             next_step=f"Look at these machines and their TF_CONFIG; then start all workers again. {LIMIT_VARIABLE} "
             "changes the time.",
@@ -102,8 +110,9 @@ def _limit_seconds() -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"{LIMIT_VARIABLE} is no number of seconds.", received=text, allowed="> 0")
+    if not 0 < seconds <= _MOST_SECONDS:
+        allowed = f"> 0, at most {_MOST_SECONDS:,.0f}, a day"
+        raise UsageError(f"{LIMIT_VARIABLE} is no number of seconds.", received=text, allowed=allowed)
     return seconds
 
 
@@ -144,7 +153,7 @@ def _read_words(connection: socket.socket) -> tuple[int, Words]:
     return worker, words and {key: words[key] for key in ("what", "received", "allowed")}
 
 
-def _report(cluster: Cluster, words: Words, deadline: float) -> dict[str, Any]:
+def _report(cluster: Cluster, words: Words, deadline: float, seconds: float) -> dict[str, Any]:
     """Another worker: tells worker 0, and waits for its answer."""
     problem = "no answer"
     while (left := deadline - time.monotonic()) > 0:
@@ -160,7 +169,7 @@ def _report(cluster: Cluster, words: Words, deadline: float) -> dict[str, Any]:
             problem = str(error)
         time.sleep(_RETRY_SECONDS)
     raise EdgehybridError(
-        f"Worker 0 could not be met within {_limit_seconds():g} seconds.",
+        f"Worker 0 could not be met within {seconds:g} seconds.",
         received=f"{cluster.name_of(0)}: {problem}",
         next_step=f"Look at that machine and at TF_CONFIG; then start all workers again. {LIMIT_VARIABLE} changes the "
         "time.",

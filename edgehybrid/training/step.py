@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
+from edgehybrid.model.variables import values_of
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.recipe.training import Bop
@@ -15,7 +16,6 @@ from edgehybrid.training.earlier_run import take_weights
 from edgehybrid.training.forward import ForwardPass
 from edgehybrid.training.losses import loss_of_images
 from edgehybrid.training.optimizers import Optimizer
-from edgehybrid.training.variables import values_of
 
 Batch = tuple[Any, Any]
 

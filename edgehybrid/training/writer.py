@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.data.source import Source
+from edgehybrid.model.variables import set_values
 from edgehybrid.runs.checkpoint import Progress, Values, save_checkpoint, take_back
 from edgehybrid.runs.epoch_line import EpochLine
 from edgehybrid.runs.run_folder import RunFolder
@@ -16,7 +17,6 @@ from edgehybrid.training.event_log import EventLog
 from edgehybrid.training.health import HealthMonitor, hints
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
 from edgehybrid.training.step import Trainer
-from edgehybrid.training.variables import set_values
 
 # As many images as the figures of edgehybrid.training.health are taken from.
 HEALTH_IMAGES = 200

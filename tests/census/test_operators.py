@@ -1,4 +1,4 @@
-"""flatbuffer_census.py: what the layers of a model hold, before packing and as stored."""
+"""What the layers of a model hold, before packing and as stored."""
 
 from importlib.util import find_spec
 

@@ -117,6 +117,12 @@ def test_folders_are_none_of_the_arrays(tmp_path: Path) -> None:
     assert list_arrays(tmp_path) == ((), (), ())
 
 
+def test_a_folder_that_may_be_meant_as_images_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train-a").mkdir()
+    (note,) = list_arrays(tmp_path).notes
+    assert note.endswith(": train-a.")
+
+
 def test_a_folder_that_is_not_there_has_no_arrays(tmp_path: Path) -> None:
     assert list_arrays(tmp_path / "absent") == ((), (), ())
 

@@ -44,3 +44,26 @@ def test_exif_may_stand_behind_the_pixels() -> None:
 def test_refuses_an_image_without_rows_or_columns(place: int) -> None:
     with pytest.raises(UnfitImageError, match="header of the PNG image is damaged"):
         examined(WHOLE[:place] + bytes(4) + WHOLE[place + 4 :])
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"IEND"])
+def test_refuses_a_changed_bit_in_what_an_image_needs(kind: bytes) -> None:
+    damaged = bytearray(WHOLE)
+    start = WHOLE.index(kind) - 4
+    length = int.from_bytes(WHOLE[start : start + 4], "big")
+    damaged[start + 8 + length] ^= 1
+    with pytest.raises(UnfitImageError, match="a checksum is wrong"):
+        examined(bytes(damaged))
+
+
+def test_a_changed_bit_among_the_pixels_is_refused() -> None:
+    damaged = bytearray(WHOLE)
+    damaged[WHOLE.index(b"IDAT") + 6] ^= 1
+    with pytest.raises(UnfitImageError, match="a checksum is wrong"):
+        examined(bytes(damaged))
+
+
+def test_a_changed_bit_in_what_decoders_pass_over_is_not_refused() -> None:
+    text = bytearray(chunk(b"tEXt", b"Title"))
+    text[-1] ^= 1
+    assert examined(WHOLE[:HEADER_BYTES] + bytes(text) + WHOLE[HEADER_BYTES:]) == 1

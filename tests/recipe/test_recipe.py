@@ -179,6 +179,11 @@ def test_resolved_recipe_reads_back_as_itself(name: str, tmp_path: Path) -> None
     assert again.sha256 == recipe.sha256
 
 
+def test_digits_need_no_folder() -> None:
+    with pytest.raises(RecipeError, match="digits has its own; leave it out"):
+        load_recipe("digits", ["data.path=elsewhere"])
+
+
 # Texts of all kinds that a file can hold.
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from("\n\t"))
 
@@ -196,7 +201,7 @@ def test_resolved_recipe_of_any_text_and_number_reads_back_as_itself(
         {
             "name": name,
             "description": description,
-            "data": {"dataset": "digits", "path": path},
+            "data": {"dataset": "cifar100", "path": path},
             "network": {"architecture": "resnet20"},
             "training": {"weight_decay": decay},
         }

@@ -15,6 +15,7 @@ from disks import calls_of_a_new_folder, calls_of_a_write, files_of_at_most, rec
 from trained_layers import save, tiny
 
 from edgehybrid.errors import RunError
+from edgehybrid.model.variables import restore_checkpoint, values_of
 from edgehybrid.recipe import load_recipe
 from edgehybrid.runs.checkpoint import (
     Progress,
@@ -27,7 +28,6 @@ from edgehybrid.runs.checkpoint import (
     warnings_of,
 )
 from edgehybrid.runs.run_folder import RunFolder, create_run, open_run
-from edgehybrid.training.variables import restore_checkpoint, values_of
 
 
 @pytest.fixture

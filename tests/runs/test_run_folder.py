@@ -25,9 +25,11 @@ from edgehybrid.runs.run_folder import (
 
 
 def run_named(runs: Path, name: str) -> RunFolder:
+    """Of a recipe whose name is the letter that its name begins with, else "a"."""
     folder = runs / name
     folder.mkdir(parents=True)
-    (folder / "recipe.yaml").write_text(load_recipe("digits").to_yaml())
+    recipe = load_recipe("digits").model_copy(update={"name": name[0] if name[1:2] == "-" else "a"})
+    (folder / "recipe.yaml").write_text(recipe.to_yaml())
     return open_run(folder)
 
 
@@ -125,7 +127,14 @@ def test_finds_a_run_by_name_and_by_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a-20250302T000000Z-000000-backup", "a-20250302T000000Z-00000", "20250302T000000Z-000000", "copy of a"]
+    "name",
+    [
+        "a-20250302T000000Z-000000-backup",
+        "old-a-20250302T000000Z-000000",
+        "a-20250302T000000Z-00000",
+        "20250302T000000Z-000000",
+        "copy of a",
+    ],
 )
 def test_a_copy_or_a_renamed_folder_is_no_default(name: str, tmp_path: Path) -> None:
     renamed = run_named(tmp_path, name)

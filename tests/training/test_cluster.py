@@ -33,7 +33,10 @@ def test_reads_the_workers_and_the_place_among_them(monkeypatch: pytest.MonkeyPa
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": true}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1' + 5000 * "0" + "}}",
+        100_000 * "[",
     ],
+    ids=lambda text: text[:60],
 )
 def test_refuses_a_cluster_without_a_place_for_this_worker(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
@@ -75,8 +78,33 @@ def test_refuses_two_workers_with_one_address(monkeypatch: pytest.MonkeyPatch) -
     assert caught.value.received == "a:1"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("Board:1", "board:1"), ("localhost:1", "127.0.0.1:1"), ("[::1]:1", "LOCALHOST:01")]
+)
+def test_refuses_one_address_in_two_forms(one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", tf_config(one, other))
+    with pytest.raises(UsageError, match="the same address"):
+        cluster_of_environment()
+
+
+@pytest.mark.parametrize("job", ["chief", "ps", "evaluator"])
+def test_refuses_machines_that_are_no_workers(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"cluster": {"worker": ["a:1", "b:1"], job: ["c:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UsageError, match="are no workers") as caught:
+        cluster_of_environment()
+    assert caught.value.received == job
+
+
+def test_refuses_a_worker_without_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", tf_config("a:1"))
+    with pytest.raises(UsageError, match="lists one worker") as caught:
+        cluster_of_environment()
+    assert "--strategy workers" in (caught.value.next_step or "")
+
+
 def test_refuses_an_rpc_layer_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TF_CONFIG", tf_config("a:1", rpc_layer="carrier pigeon"))
+    monkeypatch.setenv("TF_CONFIG", tf_config("a:1", "b:1", rpc_layer="carrier pigeon"))
     with pytest.raises(UsageError, match="rpc_layer that is not known"):
         cluster_of_environment()
 

@@ -10,6 +10,7 @@ import pytest
 from tiny_runs import random_model, random_run, tiny_recipe
 
 from edgehybrid.errors import RunError
+from edgehybrid.model.variables import trained_model
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.checkpoint import Record
@@ -235,7 +236,7 @@ def test_the_loop_gives_the_trainer_both_models_with_their_weights(
     with pytest.raises(Stopped):
         loop.train(tiny_recipe(*names), tmp_path, ignore, ignore)
     for role, run in runs.items():
-        expected = values_by_name(loop.trained_model(run)[0])
+        expected = values_by_name(trained_model(run)[0])
         for name, arrays in values_by_name(given[role]).items():
             for one, other in zip(arrays, expected[name], strict=True):
                 np.testing.assert_array_equal(one, other, err_msg=f"{role} {name}")

@@ -13,6 +13,7 @@ import pytest
 from few_images import TEST_IMAGES, TRAIN_IMAGES, few_images, no_epoch, no_step, recipe_of
 
 from edgehybrid.errors import DataError, EdgehybridError, RecipeError, RunError
+from edgehybrid.model.variables import trained_model
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import load_recipe
 from edgehybrid.runs.checkpoint import read_record
@@ -111,7 +112,7 @@ def test_the_environment_is_written(trained: Trained) -> None:
 
 
 def test_the_trained_model_has_the_accuracy_of_the_last_line(trained: Trained) -> None:
-    model, record = loop.trained_model(trained.whole)
+    model, record = trained_model(trained.whole)
     batches = few_images(trained.whole.recipe.data).evaluation_batches("test")
     assert record.epoch == 2
     assert 100 * accuracy(model, batches) == trained.whole.epochs()[-1].top1_percent

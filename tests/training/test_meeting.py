@@ -133,7 +133,19 @@ def test_others_who_knock_are_ignored(words: bytes) -> None:
         assert (chief.result(timeout=30), other.result(timeout=30)) == ("", "")
 
 
-@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
+def test_a_port_in_use_ends_all_workers() -> None:
+    at = addresses(3)
+    began = time.monotonic()
+    with socket.create_server(("", at[1][1])):
+        first, second, third = meeting([nothing] * 3, at)
+    assert second.startswith("The port of this worker cannot be used")
+    for told in (first, third):
+        assert "Worker 1" in told
+        assert "The port of this worker cannot be used" in told
+    assert time.monotonic() - began < PATIENCE_SECONDS
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan", "1e300"])
 def test_refuses_a_time_limit_that_is_none(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIMIT_VARIABLE, text)
     assert f"{LIMIT_VARIABLE} is no number of seconds" in outcome(Cluster(0, addresses(1)), nothing)

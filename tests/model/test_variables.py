@@ -7,9 +7,9 @@ import pytest
 from trained_layers import save, tiny, values
 
 from edgehybrid.errors import RunError
+from edgehybrid.model.variables import restore_checkpoint, set_values, values_of
 from edgehybrid.recipe import load_recipe
 from edgehybrid.runs.run_folder import RunFolder, create_run
-from edgehybrid.training.variables import restore_checkpoint, set_values, values_of
 
 
 @pytest.fixture

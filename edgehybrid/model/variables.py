@@ -1,12 +1,24 @@
-"""The variables of a model and its optimizer to and from a checkpoint."""
+"""The variables of a Keras model and its optimizer to and from a checkpoint."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid.model.build import build_model
+from edgehybrid.networks import network_of
 from edgehybrid.runs.checkpoint import Record, Values, load_arrays, read_record, wrong_arrays
 from edgehybrid.runs.run_folder import RunFolder
+
+
+def trained_model(run: RunFolder) -> tuple[Any, Record]:
+    """The Keras model of a run with the weights of its newest checkpoint, and that checkpoint's record.
+
+    Raises:
+        RunError: as ``restore_checkpoint``.
+    """
+    model = build_model(network_of(run.recipe))
+    return model, restore_checkpoint(run, model)
 
 
 def values_of(model: Any, optimizer: Any) -> Values:
