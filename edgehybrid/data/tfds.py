@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from edgehybrid.errors import MissingExtraError
+from edgehybrid.runtime.quiet_start import quiet_start
 
 
 def tensorflow_datasets() -> Any:
@@ -15,8 +16,9 @@ def tensorflow_datasets() -> Any:
     # The import loads TensorFlow, and edgehybrid.model.compat needs this set before that.
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
-        import tensorflow_datasets as tfds
-        from absl import logging
+        with quiet_start():
+            import tensorflow_datasets as tfds
+            from absl import logging
     except ModuleNotFoundError as error:
         raise MissingExtraError("tensorflow-datasets", "train") from error
     logging.set_verbosity(logging.ERROR)

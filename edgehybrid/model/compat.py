@@ -29,6 +29,8 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError(error.name or "tensorflow", "train") from error
 
+# Its warnings, such as of a function traced once for each copy of the model, are nothing that a user can change.
+tf.get_logger().setLevel(logging.ERROR)
 # Larq warns of every binary kernel without a Keras constraint. Ours are bounded by the training loop, as the recipe's
 # training.latent_weights says.
 logging.getLogger("larq.layers_base").addFilter(lambda record: "starved weights" not in record.getMessage())
