@@ -1,14 +1,11 @@
-"""LiteRT with XNNPACK: every model without Larq's operators."""
+"""LiteRT with XNNPACK: every flatbuffer without Larq's operators."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
-
-import numpy as np
 
 from edgehybrid.flatbuffer import Flatbuffer
+from edgehybrid.runtime.host import host_version, open_host
 from edgehybrid.runtime.isa import xnnpack_isa
-from edgehybrid.runtime.loaded import Floats, Loaded
-from edgehybrid.runtime.quiet_start import held_back
+from edgehybrid.runtime.loaded import Loaded
 
 # Operators whose kernels are those of integers where their weights are.
 _WEIGHTED: Mapping[str, int] = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}
@@ -20,21 +17,18 @@ def can_run(flatbuffer: Flatbuffer) -> bool:
 
 
 def load(flatbuffer: Flatbuffer, content: bytes, threads: int) -> Loaded:
-    """A model of one input and one output, both float32."""
-    from ai_edge_litert.interpreter import Interpreter
+    """With as many threads as were asked for: XNNPACK does not tell."""
+    return Loaded(open_host(content, threads), name_in(host_version()), isa_of(flatbuffer), threads)
 
-    # It says that it made an XNNPACK delegate, which nobody asked about.
-    with held_back():
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
-    source, result = (part()[0]["index"] for part in (interpreter.get_input_details, interpreter.get_output_details))
 
-    def run(image: Floats) -> Floats:
-        interpreter.set_tensor(source, image)
-        interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(result), np.float32)
+def name_in(version: str) -> str:
+    """Of the runtime, in a version of LiteRT."""
+    return f"ai-edge-litert {version} (XNNPACK)"
 
-    return Loaded(run, f"ai-edge-litert {version('ai-edge-litert')} (XNNPACK)", xnnpack_isa(_is_int8(flatbuffer)))
+
+def isa_of(flatbuffer: Flatbuffer) -> str | None:
+    """Instruction set of the kernels that run it on this machine; None where it is not known."""
+    return xnnpack_isa(_is_int8(flatbuffer))
 
 
 def _is_int8(flatbuffer: Flatbuffer) -> bool:

@@ -1,23 +1,23 @@
 """What a runtime gives for a flatbuffer."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
+from edgehybrid.runtime.host import Host
+from edgehybrid.runtime.native_delegate import Region
 
 
 class Loaded(NamedTuple):
     """A flatbuffer ready to run.
 
     Attributes:
-        run: logits (1, classes) of one normalised image (1, side, side, channels).
         runtime: name and version, and the kernels it uses.
         isa: instruction set of the kernels that run; None where it is not known.
+        threads: that run one inference.
+        regions: what the native runtime took of the graph; None where it was not asked.
     """
 
-    run: Callable[[Floats], Floats]
+    host: Host
     runtime: str
     isa: str | None
+    threads: int
+    regions: tuple[Region, ...] | None = None

@@ -1,0 +1,78 @@
+#include "plan/widen_step.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace edgehybrid {
+
+namespace {
+
+// Four lanes for each value of four bits.
+struct Signs {
+  float of[16][4] = {};
+  constexpr Signs() {
+    for (int bits = 0; bits < 16; ++bits) {
+      for (int i = 0; i < 4; ++i) of[bits][i] = (bits >> i & 1) == 0 ? 1.0f : -1.0f;
+    }
+  }
+};
+constexpr Signs kSigns;
+
+void WidenBits(std::uint16_t bits, float* lanes) {
+  for (int i = 0; i < kLanes; i += 4) std::memcpy(lanes + i, kSigns.of[bits >> i & 15], sizeof kSigns.of[0]);
+}
+
+class WidenStep final : public Step {
+ public:
+  WidenStep(Type type, const Map& input, Program program)
+      : type_(type), input_(input), program_(std::move(program)),
+        groups_(static_cast<int>(RoundUp(static_cast<std::size_t>(input.c), kLanes)) / kLanes) {}
+
+  int units() const override { return input_.h; }
+
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(input_.w) * static_cast<std::size_t>(groups_ * kLanes) * sizeof(float);
+  }
+
+  void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
+    auto* strip = reinterpret_cast<float*>(scratch);
+    const std::ptrdiff_t stride = std::ptrdiff_t{groups_} * kLanes;
+    for (int y = first; y < last; ++y) {
+      for (int x = 0; x < input_.w; ++x) Widen(input_.At(slots, y, x), strip + x * stride);
+      program_.Run(slots, strip, stride, y, 1, input_.w, 0, groups_);
+    }
+  }
+
+ private:
+  // One pixel; lanes behind the last channel are 0.
+  void Widen(const std::uint8_t* pixel, float* lanes) const {
+    const int channels = input_.c;
+    if (type_ == Type::kPacked) {
+      for (int g = 0; g < groups_; ++g) {
+        std::uint16_t bits;
+        std::memcpy(&bits, pixel + 2 * g, sizeof bits);
+        WidenBits(bits, lanes + g * kLanes);
+      }
+    } else if (type_ == Type::kInt8) {
+      const auto* bytes = reinterpret_cast<const std::int8_t*>(pixel);
+      for (int c = 0; c < channels; ++c) lanes[c] = bytes[c];
+    } else {
+      for (int c = 0; c < channels; ++c) lanes[c] = pixel[c] == 0 ? 0.0f : 1.0f;
+    }
+    std::fill(lanes + channels, lanes + groups_ * kLanes, 0.0f);
+  }
+
+  Type type_;
+  Map input_;
+  Program program_;
+  int groups_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> MakeWidenStep(Type type, const Map& input, Program program) {
+  return std::make_unique<WidenStep>(type, input, std::move(program));
+}
+
+}  // namespace edgehybrid
