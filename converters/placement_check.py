@@ -1,7 +1,9 @@
 """Compares what a flatbuffer holds with the network and the Keras model it was made from, layer by layer."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from converters.edits.pack_layers import NotPacked
 from edgehybrid.census.agreement import check_agreement, expected_layers
 from edgehybrid.census.flatbuffer_layers import StoredLayer, count_flatbuffer
 from edgehybrid.census.formats import Format
@@ -14,9 +16,12 @@ from edgehybrid.networks.parts import float_part, plane_part, quantised_part
 
 
 def check_placement(
-    network: Network, keras_model: Any, flatbuffer: Flatbuffer, file_format: Format
+    network: Network, keras_model: Any, flatbuffer: Flatbuffer, file_format: Format, left: Sequence[NotPacked] = ()
 ) -> dict[str, CensusRow]:
     """The three counts must agree in kind, precision, shapes, weights and MACs of every layer.
+
+    Args:
+        left: layers that were not packed, and why.
 
     Returns:
         the operators of each layer, under the layer's name; those of several parts under the names
@@ -35,11 +40,26 @@ def check_placement(
             received=", ".join(f"{number} {name}" for name, number in count.uncounted_ops.items()),
         )
     expected = expected_layers(network, file_format)
-    pairs = check_agreement(expected, [stored.layer for stored in count.layers], "the flatbuffer")
+    try:
+        pairs = check_agreement(expected, [stored.layer for stored in count.layers], "the flatbuffer")
+    except ConversionError as error:
+        raise _explained(error, left) from error
     found: dict[str, CensusRow] = {}
     for layer, index in zip(expected, pairs, strict=True):
         found |= _named(layer.name, count.layers[index])
     return found
+
+
+def _explained(error: ConversionError, left: Sequence[NotPacked]) -> ConversionError:
+    """The same, with what the packing of layers had to say."""
+    if not left:
+        return error
+    return ConversionError(
+        error.what,
+        received="; ".join(f"{each.layer} is not packed: {each.reason}" for each in left),
+        allowed=error.allowed,
+        next_step="; ".join(sorted({each.fix for each in left})) + ". Or convert with --format float32.",
+    )
 
 
 def _named(name: str, stored: StoredLayer) -> dict[str, CensusRow]:

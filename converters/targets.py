@@ -1,22 +1,45 @@
-"""The processors a flatbuffer can be made for, and the formats it can have."""
+"""The processors a flatbuffer can be made for, and what it may contain there."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from edgehybrid.census.formats import Format
+from edgehybrid.census.formats import Format, Target
+from edgehybrid.errors import ConversionError
+from edgehybrid.flatbuffer import Flatbuffer
+from edgehybrid.flatbuffer.schema import OPERATORS
 from edgehybrid.networks import Network
-from edgehybrid.runs.sidecar import Target
+
+_LARQS = frozenset({"LceBMaxPool2d", "LceBconv2d", "LceDequantize", "LceQuantize"})
 
 
 class TargetFacts(NamedTuple):
-    """``lce_target`` is the Larq Compute Engine's name; its 'arm' form serves every processor with 64-bit words."""
+    """What runs there.
 
-    lce_target: str
+    ``custom_operators`` are those of the native runtime, beside LiteRT's builtin ones.
+    """
+
+    custom_operators: frozenset[str]
 
 
-TARGETS: Mapping[Target, TargetFacts] = {"aarch64": TargetFacts("arm"), "x86_64": TargetFacts("arm")}
+TARGETS: Mapping[Target, TargetFacts] = {"aarch64": TargetFacts(_LARQS), "x86_64": TargetFacts(_LARQS)}
 
 
 def default_format(network: Network) -> Format:
     """packed where a layer can be packed, else float32."""
-    return "packed" if any(layer.binary_macs for layer in network) else "float32"
+    return "float32" if all(layer.is_float for layer in network) else "packed"
+
+
+def check_target(flatbuffer: Flatbuffer, target: Target) -> None:
+    """Refuses operators that the target has no kernel for.
+
+    Raises:
+        ConversionError: naming them.
+    """
+    custom = {op.name for op in flatbuffer.ops}.difference(OPERATORS.values(), TARGETS[target].custom_operators)
+    if custom:
+        raise ConversionError(
+            f"The flatbuffer has operators that nothing runs on {target}.",
+            received=", ".join(sorted(custom)),
+            allowed=f"TensorFlow Lite's builtin operators, {', '.join(sorted(TARGETS[target].custom_operators))}",
+            next_step="Replace the layers that became these operators; TensorFlow's own layers have builtin ones.",
+        )

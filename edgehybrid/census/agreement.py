@@ -14,10 +14,17 @@ from edgehybrid.networks import FLOAT_BITS, Network
 
 
 def stored_layers(network: Network, file_format: Format) -> list[LogicalLayer]:
-    """The layers in the precision of a file of that format: in float32 and int8 every filter has that precision."""
+    """The layers in the precision of a file of that format: in float32 and int8 every filter has that precision; in
+    packed_int8 whole layers of full precision are in 8 bits.
+    """
     layers = list(layers_of_network(network))
     if file_format == "float32":
         return [_in(layer, FLOAT_BITS, layer.out_channels) for layer in layers]
+    if file_format == "packed_int8":
+        return [
+            replace(each, weight_bits=INT8_BITS, activation_bits=INT8_BITS, float_filters=0) if each.is_float else each
+            for each in layers
+        ]
     return [_in(layer, INT8_BITS, 0) for layer in layers] if file_format == "int8" else layers
 
 
@@ -72,7 +79,9 @@ def _check_pair(layer: LogicalLayer, other: LogicalLayer, where: str) -> None:
             received=_describe(other),
             allowed=_describe(layer),
         )
-    if _precision(layer) != _precision(other):
+    # Weights that use the inner values of a k-bit scale alone are stored in fewer planes.
+    narrower = replace(layer, weight_bits=min(layer.weight_bits, other.weight_bits))
+    if _precision(narrower if 1 < layer.weight_bits < INT8_BITS else layer) != _precision(other):
         raise ConversionError(
             f"Layer '{layer.name}' was to be {_precision(layer)} but is {_precision(other)} in {where}.",
             received=f"'{other.name}'",

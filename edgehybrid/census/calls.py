@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from edgehybrid.census.loops import trip_count
 from edgehybrid.census.operators import census
 from edgehybrid.census.passed_constants import Arguments, with_constants
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import ABSENT, Flatbuffer, Op, Subgraph
 
 # For each operator that runs other subgraphs: the options with their numbers.
@@ -54,7 +54,7 @@ def executions_of(flatbuffer: Flatbuffer) -> Executions:
     """Follows the calls from the first subgraph on. Of the branches of a choice, the one with the most MACs counts.
 
     Raises:
-        ModelFileError: a call of a subgraph that is not there, or that leads back to itself; more runs than a sound
+        FlatbufferError: a call of a subgraph that is not there, or that leads back to itself; more runs than a sound
             file can ask for.
     """
     order = _callers_first(flatbuffer)
@@ -65,7 +65,7 @@ def executions_of(flatbuffer: Flatbuffer) -> Executions:
             for callee, times in _runs(flatbuffer, found.subgraphs, caller, op, macs, found.notes):
                 found.times[callee] += times * found.times[caller]
                 if found.times[callee] > _MOST_RUNS:
-                    raise ModelFileError(
+                    raise FlatbufferError(
                         "The model file is damaged: a subgraph runs more often than can be.",
                         received=flatbuffer.subgraphs[callee].name,
                         allowed=f"at most {_MOST_RUNS} times",
@@ -94,7 +94,7 @@ def _callers_first(flatbuffer: Flatbuffer) -> list[int]:
             state[callee] = False
             stack.append((callee, iter(_callees(flatbuffer, callee))))
         elif not state[callee]:
-            raise ModelFileError(
+            raise FlatbufferError(
                 "The model file is damaged: a subgraph calls itself.", received=flatbuffer.subgraphs[callee].name
             )
     return finished[::-1]
@@ -109,12 +109,12 @@ def subgraphs_of(flatbuffer: Flatbuffer, op: Op) -> list[int]:
     """The numbers of the subgraphs that an operator may run.
 
     Raises:
-        ModelFileError: one is not there.
+        FlatbufferError: one is not there.
     """
     numbers = _numbers(op, CALLING)
     for number in numbers:
         if not 0 <= number < len(flatbuffer.subgraphs):
-            raise ModelFileError("The model file is damaged: it calls a subgraph that is not there.", received=number)
+            raise FlatbufferError("The model file is damaged: it calls a subgraph that is not there.", received=number)
     return numbers
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edgehybrid.census.logical_layers import LogicalLayer
 from edgehybrid.census.multiplications import MAP_AXES, Multiplication, map_side
 from edgehybrid.census.operators import CensusRow, Operators, counted_multiplications, stored_tensors
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import ABSENT, Op
 from edgehybrid.networks import FLOAT_BITS
 
@@ -34,6 +34,9 @@ POINTWISE = (
     "SIGN",
     "SUB",
 )
+# Steps, behind which a map has few values; and what only moves and scales it.
+STEPS = ("CEIL", "FLOOR", "LceDequantize", "ROUND", "SIGN")
+SCALING = ("ADD", "DIV", "MUL", "SUB")
 PADDING = ("PAD", "PADV2", "MIRROR_PAD")
 RESHAPING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 # The input of LceBconv2d with its scales, alpha and BatchNorm in one.
@@ -144,7 +147,7 @@ def _piece(graph: FlatbufferGraph, found: Multiplication, row: CensusRow) -> Pie
         weight_bits=weight_bits,
         activation_bits=activation_bits,
         float_filters=row.out_channels if weight_bits == FLOAT_BITS else 0,
-        reads_real=(writer := graph.writer.get(read)) is None or writer.name != "LceDequantize",
+        reads_real=(writer := graph.writer.get(graph.behind(read, SCALING))) is None or writer.name not in STEPS,
         positions=None if found.positions == found.out_side[0] * found.out_side[1] else found.positions,
         weight_sets=found.weight_sets,
         second_inputs=0 if found.weight_sets else math.prod(tensors[found.weights].shape),
@@ -159,10 +162,10 @@ def bits_of_type(type_name: str, layer: str) -> int:
     """Width of a tensor's numbers.
 
     Raises:
-        ModelFileError: a type without a width, such as text.
+        FlatbufferError: a type without a width, such as text.
     """
     if type_name not in TYPE_BITS:
-        raise ModelFileError(
+        raise FlatbufferError(
             f"The width of the numbers in '{layer}' is unknown.", received=type_name, allowed=", ".join(TYPE_BITS)
         )
     return TYPE_BITS[type_name]

@@ -80,7 +80,7 @@ def count_flatbuffer(flatbuffer: Flatbuffer) -> FlatbufferCount:
     """Counts one call of a flatbuffer, with the shapes that it states.
 
     Raises:
-        ModelFileError: shapes that contradict each other, a number type whose width is unknown, or subgraphs that call
+        FlatbufferError: shapes that contradict each other, a number type whose width is unknown, or subgraphs that call
             each other without end.
     """
     executions = executions_of(flatbuffer)

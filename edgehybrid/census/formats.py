@@ -1,10 +1,15 @@
-"""The formats that a flatbuffer's layers can have. Imports nothing, so that commands can list them at once."""
+"""The formats of a flatbuffer's layers, and the processors it is made for.
+
+Imports nothing, so that commands can list them at once.
+"""
 
 from typing import Literal, get_args
 
 # packed: 1-bit weights as bits, the rest float32. float32: all weights. int8: all weights and maps.
-Format = Literal["packed", "float32", "int8"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-# What ``convert`` makes. Files of the others come from elsewhere.
-CONVERTED_FORMATS: tuple[Format, ...] = ("packed", "float32")
+AskedFormat = Literal["packed", "float32", "int8"]
+# packed_int8: packed, with int8 in place of float32, but for the full-precision filters of split layers.
+Format = Literal[AskedFormat, "packed_int8"]
+FORMATS: tuple[AskedFormat, ...] = get_args(AskedFormat)
 INT8_BITS = 8
+# Processors that ``convert`` makes flatbuffers for.
+Target = Literal["aarch64", "x86_64"]

@@ -78,28 +78,25 @@ def _constant(graph: FlatbufferGraph, index: int) -> Factors:
 
 
 def _one_of_planes(planes: list[Piece], factors: list[Factors], output: int) -> Piece | None:
-    """The layer of w·a planes with scales 2^(i + j), i < w and j < a; None when they are no planes of one layer.
+    """The layer of w weight planes and some activation planes; None when they are no planes of one layer.
 
-    w bits of the weights and a bits of the activations: a sum over both of products of bits, each worth a power of two.
+    Every map is met by every filter, and each product is worth a power of two (``_bits_of``).
     """
     first = planes[0]
     same_shape = {(piece.shape(), piece.layer.out_channels) for piece in planes}
     bit_maps = frozenset().union(*(piece.packed for piece in planes))
-    activation_bits = len(bit_maps)
-    if len(same_shape) > 1 or len(planes) % activation_bits:
+    if len(same_shape) > 1 or len(planes) % len(bit_maps):
         return None
-    weight_bits = len(planes) // activation_bits
     scales = [_scale(found, first.layer.out_channels) for found in factors]
     known = [np.abs(scale) for scale in scales if scale is not None]
     if len(known) < len(planes) or not np.all(np.stack(known) > 0):
         return None
     sizes = np.stack(known)
     powers = np.sort(np.log2(sizes / sizes.min(axis=0)), axis=0)
-    expected = np.array(
-        sorted(i + j for i, j in itertools.product(range(weight_bits), range(activation_bits))), np.float64
-    )
-    if not np.allclose(powers, expected[:, None], atol=PLANE_TOLERANCE):
+    bits = _bits_of(powers, len(bit_maps))
+    if bits is None:
         return None
+    weight_bits, activation_bits = bits
     return replace(
         first,
         layer=replace(first.layer, weight_bits=weight_bits, activation_bits=activation_bits),
@@ -109,6 +106,24 @@ def _one_of_planes(planes: list[Piece], factors: list[Factors], output: int) -> 
         packed=bit_maps,
         output=output,
     )
+
+
+def _bits_of(powers: NDArray[np.float64], maps: int) -> tuple[int, int] | None:
+    """Bits of weights and of activations, from what the products are worth, ascending (planes, filters).
+
+    The activation maps are digits, worth 2^i, or the 2^a - 1 comparisons with the thresholds of a quantiser of a bits,
+    each worth the same. Weight planes are digits, worth 2^j, or the two halves of a ternary weight.
+    """
+    planes = len(powers) // maps
+    of_maps = [(maps, list(range(maps)))]
+    if (maps + 1).bit_count() == 1:
+        of_maps.append((maps.bit_length(), [0] * maps))
+    of_filters = [list(range(planes)), *([[0, 0]] if planes == 2 else [])]
+    for (activation_bits, maps_worth), filters_worth in itertools.product(of_maps, of_filters):
+        expected = np.sort([float(i + j) for i, j in itertools.product(maps_worth, filters_worth)])
+        if np.allclose(powers, expected[:, None], atol=PLANE_TOLERANCE):
+            return planes, activation_bits
+    return None
 
 
 def _scale(factors: Factors, filters: int) -> NDArray[np.float64] | None:
@@ -148,13 +163,13 @@ def _one_of_halves(halves: list[Piece], output: int) -> Piece | None:
     narrow = [half for half in halves if not half.layer.is_float]
     if len({(half.layer.weight_bits, half.layer.activation_bits) for half in narrow}) > 1:
         return None
-    model = (narrow or wide)[0].layer
+    half_layer = (narrow or wide)[0].layer
     layer = replace(
-        model,
+        half_layer,
         name=halves[0].layer.name,
         out_channels=sum(half.layer.out_channels for half in halves),
         float_filters=sum(half.layer.out_channels for half in wide),
-        reads_real=any(half.layer.reads_real for half in wide) if wide else model.reads_real,
+        reads_real=any(half.layer.reads_real for half in wide) if wide else half_layer.reads_real,
     )
     ordered = [*wide, *narrow]
     return replace(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgehybrid.census.logical_layers import Kind
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import ABSENT, Op, Tensor
 
 CHANNELS_PER_WORD = 32
@@ -121,7 +121,7 @@ def multiplications_of(op: Op, tensors: Sequence[Tensor], stored: Mapping[int, i
         stored: for each of them that is a constant unpacked, the constant, see operators.py.
 
     Raises:
-        ModelFileError: the shapes around such an operator contradict each other.
+        FlatbufferError: the shapes around such an operator contradict each other.
     """
     if op.name not in MULTIPLYING:
         return
@@ -241,7 +241,7 @@ def _convolution(op: Op, tensors: Sequence[Tensor]) -> Multiplication:
             raise _contradiction(op, tensors)
     axes = MAP_AXES + ("3D" in op.name)
     if len(read.shape) != axes or len(written.shape) != axes:
-        raise ModelFileError(
+        raise FlatbufferError(
             f"A {op.name} does not read and write maps.", received=f"{written.name}: {read.shape} → {written.shape}"
         )
     in_side, out_side = map_side(read.shape), map_side(written.shape)
@@ -270,14 +270,14 @@ def map_side(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def _tensor(op: Op, tensors: Sequence[Tensor], place: int) -> Tensor:
     if place >= len(op.inputs) or op.inputs[place] == ABSENT:
-        raise ModelFileError(f"A {op.name} has no input {place}.", received=f"inputs {op.inputs}")
+        raise FlatbufferError(f"A {op.name} has no input {place}.", received=f"inputs {op.inputs}")
     return tensors[op.inputs[place]]
 
 
-def _contradiction(op: Op, tensors: Sequence[Tensor]) -> ModelFileError:
+def _contradiction(op: Op, tensors: Sequence[Tensor]) -> FlatbufferError:
     read = ", ".join(f"{tensors[i].shape}" for i in op.inputs if i != ABSENT)
     written = ", ".join(f"{tensors[i].name}: {tensors[i].shape}" for i in op.outputs) or "nothing"
-    return ModelFileError(
+    return FlatbufferError(
         f"The shapes of a {op.name} contradict each other.",
         received=f"inputs {read}; outputs {written}; options {op.options}",
     )

@@ -57,7 +57,7 @@ def census(part: Operators) -> list[CensusRow]:
     """A row for each multiplication, in the order of execution.
 
     Raises:
-        ModelFileError: the shapes around such an operator contradict each other.
+        FlatbufferError: the shapes around such an operator contradict each other.
     """
     return [row for _, row in counted_multiplications(part)]
 
@@ -66,7 +66,7 @@ def counted_multiplications(part: Operators) -> list[tuple[Multiplication, Censu
     """Each multiplication with its row.
 
     Raises:
-        ModelFileError: see ``census``.
+        FlatbufferError: see ``census``.
     """
     stored = stored_tensors(part)
     return [

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from tiny_models import TinyGraph, TinyOp, TinyTensor, pack, tflite_bytes_of
+from tiny_flatbuffers import TinyGraph, TinyOp, TinyTensor, pack, tflite_bytes_of
 
 from edgehybrid.census.calls import executions_of
 from edgehybrid.census.flatbuffer_layers import FlatbufferCount, count_flatbuffer
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.model.compat import tf
 
@@ -120,7 +120,7 @@ CODES = [schema.CallOptionsT, schema.IfOptionsT, schema.CallOnceOptionsT]
 NUMBERS = [schema.BuiltinOperator.CALL, schema.BuiltinOperator.IF, schema.BuiltinOperator.CALL_ONCE]
 
 
-def model(*subgraphs: Any) -> Any:
+def flatbuffer(*subgraphs: Any) -> Any:
     codes = [schema.OperatorCodeT(deprecatedBuiltinCode=min(n, 127), builtinCode=n, version=1) for n in NUMBERS]
     data = pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=list(subgraphs), buffers=[schema.BufferT()]))
     return parse_flatbuffer(data, "model")
@@ -132,7 +132,7 @@ def call(number: int) -> Any:
 
 def test_a_subgraph_runs_as_often_as_it_is_called() -> None:
     found = executions_of(
-        model(subgraph("a", call(1), call(1), call(2)), subgraph("b", call(2), call(2)), subgraph("c"))
+        flatbuffer(subgraph("a", call(1), call(1), call(2)), subgraph("b", call(2), call(2)), subgraph("c"))
     )
     assert (found.times, found.notes) == ({0: 1, 1: 2, 2: 5}, [])
 
@@ -140,40 +140,41 @@ def test_a_subgraph_runs_as_often_as_it_is_called() -> None:
 def test_calls_are_followed_once_each() -> None:
     # 2^40 ways lead to the last one.
     chain = [subgraph(str(number), call(number + 1), call(number + 1)) for number in range(40)]
-    assert executions_of(model(*chain, subgraph("last"))).times[40] == 2**40
+    assert executions_of(flatbuffer(*chain, subgraph("last"))).times[40] == 2**40
 
 
 def test_initialisation_is_no_part_of_an_inference() -> None:
-    found = executions_of(model(subgraph("a", schema.CallOnceOptionsT(initSubgraphIndex=1)), subgraph("b")))
+    found = executions_of(flatbuffer(subgraph("a", schema.CallOnceOptionsT(initSubgraphIndex=1)), subgraph("b")))
     assert (found.times, found.notes) == ({0: 1}, [])
 
 
 def test_another_entry_is_named_and_not_counted() -> None:
-    found = executions_of(model(subgraph("a"), subgraph("train")))
+    found = executions_of(flatbuffer(subgraph("a"), subgraph("train")))
     assert found.times == {0: 1}
     assert found.notes == ["Subgraph 'train' is another entry of the file, and is not counted."]
 
 
 @pytest.mark.parametrize("number", [-1, 2, 99])
 def test_refuses_a_call_of_what_is_not_there(number: int) -> None:
-    with pytest.raises(ModelFileError, match="calls a subgraph that is not there"):
-        executions_of(model(subgraph("a", call(1)), subgraph("b", schema.IfOptionsT(0, number))))
+    with pytest.raises(FlatbufferError, match="calls a subgraph that is not there"):
+        executions_of(flatbuffer(subgraph("a", call(1)), subgraph("b", schema.IfOptionsT(0, number))))
 
 
 @pytest.mark.parametrize("graphs", [[(0,)], [(1,), (0,)], [(1,), (2,), (1,)]])
 def test_refuses_calls_that_lead_back(graphs: list[tuple[int, ...]]) -> None:
-    with pytest.raises(ModelFileError, match="a subgraph calls itself"):
-        executions_of(model(*(subgraph(str(i), *map(call, callees)) for i, callees in enumerate(graphs))))
+    with pytest.raises(FlatbufferError, match="a subgraph calls itself"):
+        executions_of(flatbuffer(*(subgraph(str(i), *map(call, callees)) for i, callees in enumerate(graphs))))
 
 
 def test_refuses_more_runs_than_can_be() -> None:
     # Each of 63 calls the next one twice; a damaged file may have thousands.
     def chain(length: int) -> Any:
-        return model(*(subgraph(str(number), call(number + 1), call(number + 1)) for number in range(length)), last)
+        calls = (subgraph(str(number), call(number + 1), call(number + 1)) for number in range(length))
+        return flatbuffer(*calls, last)
 
     last = subgraph("last")
     assert executions_of(chain(62)).times[62] == 2**62
-    with pytest.raises(ModelFileError, match="runs more often than can be"):
+    with pytest.raises(FlatbufferError, match="runs more often than can be"):
         executions_of(chain(63))
 
 

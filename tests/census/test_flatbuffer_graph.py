@@ -13,7 +13,7 @@ from edgehybrid.census.flatbuffer_graph import (
     bits_of_type,
     pieces_of,
 )
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.flatbuffer.schema import TENSOR_TYPES
 
@@ -56,5 +56,5 @@ def test_every_type_of_the_format_has_a_width_or_no_size() -> None:
 
 
 def test_refuses_a_type_without_a_width() -> None:
-    with pytest.raises(ModelFileError, match="width of the numbers in 'names' is unknown"):
+    with pytest.raises(FlatbufferError, match="width of the numbers in 'names' is unknown"):
         bits_of_type("string", "names")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_flatbuffers import TinyOp, TinyTensor, float_flatbuffer, packed_flatbuffer, tflite_bytes
 from tiny_layers import Writer, packed_file
-from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
 
 from edgehybrid.census.flatbuffer_layers import LISTED, FlatbufferCount, count_flatbuffer
 from edgehybrid.census.multiplications import MULTIPLYING
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import parse_flatbuffer, read_flatbuffer
 from edgehybrid.flatbuffer.schema import OPERATORS
 from edgehybrid.networks import Network, build_network
@@ -25,7 +25,7 @@ def count(data: bytes) -> FlatbufferCount:
 
 
 def test_float_layers_have_their_shapes_and_precision() -> None:
-    convolution, dense = (stored.layer for stored in count(float_model()).layers)
+    convolution, dense = (stored.layer for stored in count(float_flatbuffer()).layers)
     assert (convolution.kind, convolution.kernel, convolution.in_side, convolution.out_side) == (
         "conv",
         (3, 3),
@@ -38,7 +38,7 @@ def test_float_layers_have_their_shapes_and_precision() -> None:
 
 
 def test_a_binary_convolution_has_one_bit_and_its_real_channels() -> None:
-    ((layer,),) = [[stored.layer for stored in count(packed_model()).layers]]
+    ((layer,),) = [[stored.layer for stored in count(packed_flatbuffer()).layers]]
     assert (layer.weight_bits, layer.activation_bits, layer.float_filters) == (1, 1, 0)
     assert (layer.in_side, layer.in_channels) == ((6, 5), 40)
     assert layer.binary_macs == layer.macs == 6 * 5 * 9 * 40 * 8
@@ -98,7 +98,7 @@ def test_int8_layers_have_8_bits() -> None:
 
 
 def test_scales_are_listed() -> None:
-    assert count(packed_model()).listed_ops == {"LceQuantize": 1, "LceBconv2d scales": 1}
+    assert count(packed_flatbuffer()).listed_ops == {"LceQuantize": 1, "LceBconv2d scales": 1}
 
 
 def test_operators_whose_work_is_unknown_are_named_apart() -> None:
@@ -124,20 +124,20 @@ def test_every_builtin_operator_is_counted_listed_or_known_to_be_unread() -> Non
 def test_refuses_weights_of_unknown_width() -> None:
     weights = TinyTensor("w", (7, 36), "string", np.zeros((7, 36), np.uint8))
     tensors = [TinyTensor("x", (1, 36)), weights, TinyTensor("y", (1, 7))]
-    with pytest.raises(ModelFileError, match="width of the numbers in 'y' is unknown"):
+    with pytest.raises(FlatbufferError, match="width of the numbers in 'y' is unknown"):
         count(tflite_bytes(tensors, [TinyOp("FULLY_CONNECTED", [0, 1, -1], [2])], [0], [2]))
 
 
 def test_refuses_a_convolution_of_no_map() -> None:
     weights = TinyTensor("w", (6, 3, 3, 2), data=np.zeros((6, 3, 3, 2), np.float32))
     tensors = [TinyTensor("x", (4, 2)), weights, TinyTensor("y", (1, 4, 6))]
-    with pytest.raises(ModelFileError, match="does not read and write maps"):
+    with pytest.raises(FlatbufferError, match="does not read and write maps"):
         count(tflite_bytes(tensors, [TinyOp("CONV_2D", [0, 1, -1], [2])], [0], [2]))
 
 
 def test_the_peak_holds_what_is_alive_at_once() -> None:
     # First step: 6 * 5 * 40 numbers, and the same in two words of bits a pixel. Second: bits, and 6 * 5 * 8 numbers.
-    live, stored = count(packed_model()).peak_activation_bits
+    live, stored = count(packed_flatbuffer()).peak_activation_bits
     assert stored == max(30 * 40 * 32 + 30 * 64, 30 * 64 + 30 * 8 * 32)
     assert live == 30 * (40 + 40) * 32
 
@@ -165,7 +165,7 @@ def test_a_damaged_file_is_counted_or_refused(flips: list[tuple[int, int]]) -> N
     damaged = bytearray(DAMAGED)
     for position, flip in flips:
         damaged[position % len(damaged)] ^= flip
-    with contextlib.suppress(ModelFileError):
+    with contextlib.suppress(FlatbufferError):
         count(bytes(damaged))
 
 
@@ -179,7 +179,7 @@ def test_many_damaged_files_are_counted_or_refused(seed: int) -> None:
             damaged[dice.randrange(len(damaged))] = dice.choice([0, 1, 2, 3, 0x7F, 0xFF])
         try:
             count(bytes(damaged))
-        except ModelFileError:
+        except FlatbufferError:
             refused += 1
     assert refused > 0, f"seed {seed}: no damage was noticed"
 

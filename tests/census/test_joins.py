@@ -46,7 +46,28 @@ def test_planes_may_be_scaled_by_an_operator_of_their_own() -> None:
     assert (found.weight_bits, found.activation_bits) == (2, 1)
 
 
-@pytest.mark.parametrize("ratio", [1.0, 3.0, 2.1])
+def test_the_halves_of_ternary_weights_are_two_bits() -> None:
+    """-1, 0 and +1 as half the sum of two signs."""
+    writer, real = with_map()
+    bits = writer.quantize(real)
+    low, high = (writer.bconv(bits, 40, 10, 3, 8) for _ in range(2))
+    (found,) = layers_of(writer, writer.op("ADD", [low, high], writer.shape(low)))
+    assert (found.weight_bits, found.activation_bits) == (2, 1)
+
+
+@pytest.mark.parametrize("bits", [2, 3])
+def test_comparisons_with_thresholds_are_bits_of_the_map(bits: int) -> None:
+    """2^k - 1 planes of one worth."""
+    writer, real = with_map()
+    planes = [writer.bconv(writer.quantize(real), 40, 10, 3, 8) for _ in range(2**bits - 1)]
+    total = planes[0]
+    for plane in planes[1:]:
+        total = writer.op("ADD", [total, plane], writer.shape(plane))
+    (found,) = layers_of(writer, total)
+    assert (found.weight_bits, found.activation_bits) == (1, bits)
+
+
+@pytest.mark.parametrize("ratio", [3.0, 2.1])
 def test_a_sum_whose_scales_are_no_powers_of_two_apart_stays_two_layers(ratio: float) -> None:
     # A residual network adds the outputs of two binary convolutions too.
     writer, real = with_map()
@@ -88,10 +109,14 @@ def test_the_halves_of_a_split_layer_become_one(float_first: bool) -> None:
     assert (found.weights, found.macs) == (BINARY.weights, BINARY.macs)
 
 
-def test_float_filters_that_read_the_sign_are_known() -> None:
+@pytest.mark.parametrize("steps", ["LceDequantize", "FLOOR", "FLOOR MUL SUB"])
+def test_float_filters_that_read_the_quantised_map_are_known(steps: str) -> None:
     writer, real = with_map()
     bits = writer.quantize(real)
-    wide = writer.conv(writer.op("LceDequantize", [bits], writer.shape(real)), 3, 3, 8)
+    quantised = bits if steps == "LceDequantize" else real
+    for name in steps.split():
+        quantised = writer.op(name, [quantised], writer.shape(real))
+    wide = writer.conv(quantised, 3, 3, 8)
     halves = [wide, writer.bconv(bits, 40, 7, 3, 8)]
     (found,) = layers_of(writer, writer.op("CONCATENATION", halves, (1, 8, 8, 10)))
     assert not found.reads_real

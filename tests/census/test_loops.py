@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_models import TinyTensor, loop_model
+from tiny_flatbuffers import TinyTensor, loop_flatbuffer
 
 from edgehybrid.census.loops import trip_count
 from edgehybrid.flatbuffer import Op, Subgraph, parse_flatbuffer
 
 
 def parts(start: Any = 0, limit: Any = 5, step: Any = 1) -> tuple[Subgraph, Op, Subgraph, Subgraph]:
-    caller, condition, body = parse_flatbuffer(loop_model(start, limit, step), "loop").subgraphs
+    caller, condition, body = parse_flatbuffer(loop_flatbuffer(start, limit, step), "loop").subgraphs
     (op,) = caller.ops
     return caller, op, condition, body
 

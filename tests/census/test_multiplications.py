@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_flatbuffers import TinyOp, TinyTensor, tflite_bytes
 from tiny_layers import Writer
-from tiny_models import TinyOp, TinyTensor, tflite_bytes
 
 from edgehybrid.census.flatbuffer_layers import FlatbufferCount, count_flatbuffer
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.model.compat import keras, tf
 
@@ -80,7 +80,7 @@ KERAS: dict[str, tuple[Callable[[], list[Any]], tuple[int, ...], int, int]] = {
 
 
 @pytest.fixture(scope="module")
-def model_of() -> Callable[[str], FlatbufferCount]:
+def count_of_kind() -> Callable[[str], FlatbufferCount]:
     known: dict[str, FlatbufferCount] = {}
 
     def count(kind: str) -> FlatbufferCount:
@@ -93,18 +93,18 @@ def model_of() -> Callable[[str], FlatbufferCount]:
 
 
 @pytest.mark.parametrize("kind", KERAS)
-def test_counts_what_tensorflow_converts(kind: str, model_of: Callable[[str], FlatbufferCount]) -> None:
-    found = model_of(kind)
+def test_counts_what_tensorflow_converts(kind: str, count_of_kind: Callable[[str], FlatbufferCount]) -> None:
+    found = count_of_kind(kind)
     assert (macs(found), found.uncounted_ops) == (KERAS[kind][2], {}), found
 
 
 @pytest.mark.parametrize("kind", KERAS)
-def test_counts_weights_of_each_operator(kind: str, model_of: Callable[[str], FlatbufferCount]) -> None:
-    assert weights(model_of(kind)) == KERAS[kind][3]
+def test_counts_weights_of_each_operator(kind: str, count_of_kind: Callable[[str], FlatbufferCount]) -> None:
+    assert weights(count_of_kind(kind)) == KERAS[kind][3]
 
 
-def test_weights_of_an_unrolled_network_are_stored_once(model_of: Callable[[str], FlatbufferCount]) -> None:
-    found = model_of("unrolled LSTM")
+def test_weights_of_an_unrolled_network_are_stored_once(count_of_kind: Callable[[str], FlatbufferCount]) -> None:
+    found = count_of_kind("unrolled LSTM")
     stored = sum(s.layer.weights for s in found.layers if not s.layer.is_stored_elsewhere)
     assert stored == 4 * (3 * 5 + 5 * 5)
 
@@ -291,7 +291,7 @@ def test_refuses_shapes_that_contradict_each_other(
 ) -> None:
     tensors = [TinyTensor(f"t{i}", shape) for i, shape in enumerate([*shapes, output])]
     data = tflite_bytes(tensors, [TinyOp(name, range(len(shapes)), [len(shapes)])], [0], [len(shapes)])
-    with pytest.raises(ModelFileError):
+    with pytest.raises(FlatbufferError):
         counted(data)
 
 

@@ -4,27 +4,27 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
+from tiny_flatbuffers import TinyOp, TinyTensor, float_flatbuffer, packed_flatbuffer, tflite_bytes
 
 from edgehybrid.census.operators import CensusRow, census
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import Flatbuffer, parse_flatbuffer
 
-FLOAT, PACKED = float_model(), packed_model()
+FLOAT, PACKED = float_flatbuffer(), packed_flatbuffer()
 
 
-def model_of(data: bytes) -> Flatbuffer:
+def flatbuffer_of(data: bytes) -> Flatbuffer:
     return parse_flatbuffer(data, "model.tflite")
 
 
 def row_of(data: bytes) -> CensusRow:
-    (row,) = census(model_of(data))
+    (row,) = census(flatbuffer_of(data))
     return row
 
 
 def test_counts_float_layers() -> None:
     filters, dense = 3 * 3 * 2 * 4, 36 * 7
-    assert census(model_of(FLOAT)) == [
+    assert census(flatbuffer_of(FLOAT)) == [
         CensusRow("map", "CONV_2D", "float32", 3, 3, 2, 4, filters, 4 * filters, 3 * 3 * filters),
         CensusRow("logits", "FULLY_CONNECTED", "float32", 1, 1, 36, 7, dense, 4 * dense, dense),
     ]
@@ -40,7 +40,7 @@ def test_counts_a_binary_convolution_before_packing() -> None:
 
 def test_filter_of_a_grouped_binary_convolution_reads_one_group() -> None:
     # 64 channels, one word a filter: two groups of 32.
-    row = row_of(packed_model(channels_in=64, words=1))
+    row = row_of(packed_flatbuffer(channels_in=64, words=1))
     assert (row.in_channels, row.weights) == (64, 3 * 3 * 32 * 8)
 
 
@@ -84,15 +84,15 @@ def test_int8_weights_are_named() -> None:
         pytest.param(conv_like("CONV_2D", 3, TinyTensor("w", (6, 3, 3, 2))), id="2 in 3 channels"),
         pytest.param(conv_like("CONV_2D", 2, TinyTensor("w", (6, 2))), id="a convolution needs four axes"),
         pytest.param(conv_like("CONV_2D", 2, TinyTensor("w", (6, 3, 0, 2))), id="an empty filter"),
-        pytest.param(packed_model(channels_in=40, words=3), id="40 channels do not fill three words"),
-        pytest.param(packed_model(channels_in=40, words=1), id="groups of 32 do not divide 40 channels"),
+        pytest.param(packed_flatbuffer(channels_in=40, words=3), id="40 channels do not fill three words"),
+        pytest.param(packed_flatbuffer(channels_in=40, words=1), id="groups of 32 do not divide 40 channels"),
         pytest.param(tflite_bytes([TinyTensor("t", (1, 4, 4, 1))], [TinyOp("CONV_2D", [0], [0])]), id="no weights"),
     ],
 )
 def test_refuses_to_count_contradicting_shapes(data: bytes) -> None:
-    model = model_of(data)
-    with pytest.raises(ModelFileError):
-        census(model)
+    flatbuffer = flatbuffer_of(data)
+    with pytest.raises(FlatbufferError):
+        census(flatbuffer)
 
 
 # TensorFlow's converter says that it has no statistics of quantised inputs. There are none to have.
@@ -117,7 +117,7 @@ def test_counts_what_larq_compute_engine_writes() -> None:
         kernel_quantizer="ste_sign",
     )(real)
     network = keras.Model(image, keras.layers.BatchNormalization()(binary))
-    first, second = census(model_of(larq_compute_engine.convert_keras_model(network)))
+    first, second = census(flatbuffer_of(larq_compute_engine.convert_keras_model(network)))
     assert (first.op, first.precision, first.weights) == ("CONV_2D", "float32", 3 * 3 * 3 * 40)
     assert (second.op, second.precision, second.weights) == ("LceBconv2d", "packed", 3 * 3 * 40 * 64)
     assert (second.in_channels, second.out_channels, second.macs) == (40, 64, 4 * 4 * second.weights)

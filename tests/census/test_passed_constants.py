@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from tiny_models import TinyGraph, TinyTensor, tflite_bytes_of
+from tiny_flatbuffers import TinyGraph, TinyTensor, tflite_bytes_of
 
 from edgehybrid.census.passed_constants import with_constants
 from edgehybrid.flatbuffer import Tensor, parse_flatbuffer

@@ -94,7 +94,21 @@ def test_help_cuts_no_sentence_off_and_has_the_order_of_the_flow(tmp_path: Path)
     assert "..." not in commands
     assert "…" not in commands
     listed = [line.split()[0] for line in commands.splitlines() if line.strip()]
-    assert listed == ["train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo"]
+    assert listed == [
+        "train",
+        "convert",
+        "evaluate",
+        "benchmark",
+        "devices",
+        "cost",
+        "explain",
+        "calibrate",
+        "predict",
+        "proxy",
+        "results",
+        "report",
+        "demo",
+    ]
 
 
 def test_a_path_that_is_no_text_is_printed_by_its_bytes(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """The three counts in a conversion: Network, Keras model and flatbuffer."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from random_networks import networks
 from tiny_layers import packed_file
 from tiny_runs import random_model, tiny_recipe
 
 from converters import placement_check
 from converters.placement_check import check_placement
-from converters.targets import Format
 from edgehybrid.census.agreement import check_agreement, expected_layers
 from edgehybrid.census.operators import CensusRow
 from edgehybrid.errors import ConversionError
@@ -32,8 +31,8 @@ def _honest_keras_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement_check, "layers_of_keras", expected_layers)
 
 
-def check(net: Network, model: Flatbuffer | None = None) -> dict[str, CensusRow]:
-    return check_placement(net, net, model or parse_flatbuffer(packed_file(net), "model"), "packed")
+def check(net: Network, flatbuffer: Flatbuffer | None = None) -> dict[str, CensusRow]:
+    return check_placement(net, net, flatbuffer or parse_flatbuffer(packed_file(net), "model"), "packed")
 
 
 def test_pairs_layers_with_operators_in_forward_order() -> None:
@@ -68,11 +67,11 @@ def test_names_the_layer_that_is_float_where_packed_was_promised() -> None:
 
 
 def test_names_the_layer_that_is_packed_where_float_was_promised() -> None:
-    model = parse_flatbuffer(packed_file(PLAIN), "model")
+    flatbuffer = parse_flatbuffer(packed_file(PLAIN), "model")
     with pytest.raises(
         ConversionError, match="'stage1_block1_conv1' was to be float32 but is packed in the flatbuffer"
     ):
-        check_placement(PLAIN, PLAIN, model, "float32")
+        check_placement(PLAIN, PLAIN, flatbuffer, "float32")
 
 
 def test_names_the_layer_of_the_keras_model() -> None:
@@ -81,9 +80,9 @@ def test_names_the_layer_of_the_keras_model() -> None:
 
 
 def test_two_bits_without_planes_are_refused_with_a_way_out() -> None:
-    model = parse_flatbuffer(packed_file(PLAIN), "model")
+    flatbuffer = parse_flatbuffer(packed_file(PLAIN), "model")
     with pytest.raises(ConversionError, match="was to be 2-bit weights with 2-bit activations but is packed") as caught:
-        check(TWO_BIT, model)
+        check(TWO_BIT, flatbuffer)
     assert "--format float32" in str(caught.value.next_step)
 
 
@@ -99,20 +98,22 @@ def test_a_real_conversion_agrees_in_both_formats(converted_run: RunFolder, monk
 
 
 @pytest.mark.fuzz
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+# Without shrinking, which would convert for minutes.
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.reuse, Phase.generate))
 @given(networks(widths=(0.0625, 0.25), max_bits=2))
 def test_any_converted_network_agrees(network: Network) -> None:
-    """The real converter; k bits in float32, for it has no packed form of them."""
+    """The real converter."""
     from converters.export import export
+    from converters.pack import pack
     from edgehybrid.model.build import build_model
     from edgehybrid.model.census import layers_of_keras
     from edgehybrid.model.compat import keras
 
     keras.backend.clear_session()
-    file_format: Format = "packed" if all(layer.is_float or layer.weight_bits == 1 for layer in network) else "float32"
     model = build_model(network)
     check_agreement(expected_layers(network), layers_of_keras(model), "the Keras model")
-    flatbuffer = parse_flatbuffer(export(model, file_format, "x86_64"), "model")
+    content, left, _ = pack(export(model, "packed"))
+    flatbuffer = parse_flatbuffer(content, "model")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(placement_check, "layers_of_keras", layers_of_keras)
-        check_placement(network, model, flatbuffer, file_format)
+        check_placement(network, model, flatbuffer, "packed", left)

@@ -1,0 +1,67 @@
+"""Scales, BatchNorm and ReLU behind a binary convolution move into it, where LceBconv2d has a place for them.
+
+It computes y = m · act(dot) + b for each output channel:
+
+    (m dot + b) v + w = (m v) dot + (b v + w)
+    max(m dot, 0)     = m max(dot, 0)              for m ≥ 0, exact
+
+Left alone: values that something else reads, too; what stands behind a ReLU that could not move; an activation before
+a border of zeros, for which Larq's kernels have no correction.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.graph import Graph, Node, constant
+
+_RELU = 1
+_SAME = 0
+
+
+def fold_vectors(graph: Graph) -> None:
+    """Edits every LceBconv2d with float output."""
+    for convolution in [node for node in graph.nodes if node.op == "LceBconv2d"]:
+        while convolution.output.type_name == "float32" and graph.is_read_once(convolution.output):
+            reader = graph.readers(convolution.output)[0]
+            if not (_fold_relu(convolution, reader) or _fold_vector(convolution, reader)):
+                break
+            graph.nodes.remove(reader)
+            name = reader.output.name
+            graph.replace(reader.output, convolution.output)
+            convolution.output.name = name
+
+
+def has_border_of_zeros(convolution: Node) -> bool:
+    """Whether a window reaches beyond the map, and finds 0 there."""
+    options = convolution.options
+    return bool(options["pad_values"] == 0 and options["padding"] == _SAME)
+
+
+def _fold_relu(convolution: Node, reader: Node) -> bool:
+    multiplier, bias = convolution.constant(2), convolution.constant(3)
+    if reader.op != "RELU" or multiplier is None or bias is None or has_border_of_zeros(convolution):
+        return False
+    if convolution.options["fused_activation_function"] or np.any(multiplier < 0) or np.any(bias):
+        return False
+    convolution.options["fused_activation_function"] = _RELU
+    return True
+
+
+def _fold_vector(convolution: Node, reader: Node) -> bool:
+    if reader.op not in ("MUL", "ADD") or reader.options.get("fused_activation_function", 0):
+        return False
+    multiplier, bias = convolution.constant(2), convolution.constant(3)
+    vector = reader.constant(1) if reader.inputs[0] is convolution.output else reader.constant(0)
+    if vector is None or multiplier is None or bias is None or vector.shape != multiplier.shape:
+        return False
+    if reader.op == "MUL":
+        _set(convolution, 2, multiplier.astype(np.float64) * vector)
+        _set(convolution, 3, bias.astype(np.float64) * vector)
+    else:
+        _set(convolution, 3, bias.astype(np.float64) + vector)
+    return True
+
+
+def _set(convolution: Node, place: int, vector: NDArray[np.float64]) -> None:
+    old = convolution.inputs[place]
+    convolution.inputs[place] = constant("" if old is None else old.name, vector.astype(np.float32))

@@ -1,0 +1,6 @@
+"""Compares a flatbuffer with its Keras model: every layer by itself on the flatbuffer's own inputs, then the logits."""
+
+from converters.verify.agreement import Agreement, verify
+from converters.verify.int8 import verify_int8
+
+__all__ = ["Agreement", "verify", "verify_int8"]
