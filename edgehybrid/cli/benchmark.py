@@ -1,48 +1,183 @@
 """``edgehybrid benchmark``."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, refuse_runs_beside_path, results_option, runs_option, threads_option
+from edgehybrid.console.options import (
+    json_option,
+    refuse_runs_beside_path,
+    refuse_together,
+    results_file,
+    results_option,
+    runs_option,
+    threads_option,
+)
+from edgehybrid.console.ran_text import ran_text
+from edgehybrid.console.tables import text_table
+
+if TYPE_CHECKING:
+    from edgehybrid.device.bench import Benchmark
+    from edgehybrid.device.campaign import Outcome
+    from edgehybrid.results import Row
+    from edgehybrid.runs.artefact import Artefact
+    from edgehybrid.runtime.profile import ProfileEntry
 
 
 @click.command(short_help="Measure a flatbuffer's latency and log the row.")
-@click.argument("model", required=False)
-@click.option("--device", default="local", show_default=True, help="Where to measure: local, this machine.")
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    default=("local",),
+    show_default=True,
+    help="Where to measure: local, a name of 'edgehybrid devices', or ssh://[user@]host. Several work at once.",
+)
 @threads_option
 @click.option("--sessions", type=click.IntRange(1, 100), default=3, show_default=True, help="Processes to start.")
 @click.option("--timed-runs", type=click.IntRange(1, 100_000), default=100, show_default=True, help="In a session.")
+@click.option("--twins/--no-twins", default=True, show_default=True, help="Measure int8 and float32 twins in turns.")
+@click.option("--resume", is_flag=True, help="Leave out what the results have: same flatbuffer, device and options.")
+@click.option("--profile", "with_profile", is_flag=True, help="Show what each part of a packed flatbuffer takes here.")
 @results_option
 @runs_option
 @json_option
+@click.pass_context
 def benchmark(
-    model: str | None,
-    device: str,
+    ctx: click.Context,
+    models: tuple[str, ...],
+    devices: tuple[str, ...],
     threads: int,
     sessions: int,
     timed_runs: int,
+    twins: bool,
+    resume: bool,
+    with_profile: bool,
     store: Path | None,
     runs: Path,
     as_json: bool,
 ) -> None:
-    """Measure the latency of a flatbuffer and log the row. Default: the newest one of the newest run."""
-    from edgehybrid import results
+    """Measure the latency of flatbuffers and log the rows. Default: the newest one of the newest run."""
     from edgehybrid.device import bench
+    from edgehybrid.device.campaign import Outcome, Plan, Settings, campaign
+    from edgehybrid.device.devices import find_device
+    from edgehybrid.device.twins import twins_of
     from edgehybrid.runs.artefact import find_artefact
 
-    if store is not None:
-        refuse_runs_beside_path(model, runs)
-    row = bench.benchmark(find_artefact(runs, model), device, threads, sessions, timed_runs)
-    results.append(store or runs / "results.sqlite", row)
-    for reason in row.verdict_reasons:
-        click.echo(f"{row.verdict.capitalize()}: {reason}", err=True)
-    if row.top1_percent is None:
-        click.echo("Note: no accuracy; 'edgehybrid evaluate' on this flatbuffer measures it for later rows.", err=True)
-    emit(
-        row.as_dict(),
-        as_json,
-        f"{row.model}: median {row.latency_ms_median:.3f} ms, p95 {row.latency_ms_p95:.3f} ms measured on "
-        f"{row.board['cpu']}, {threads} thread(s); modelled {row.energy_model_uj:.2f} µJ; {row.verdict}",
+    for device in devices:
+        find_device(device)
+    if with_profile:
+        refuse_together(
+            "Parts are measured of one model, on this machine.",
+            {"--profile": True, "--device": devices != ("local",), "several models": len(models) > 1},
+        )
+    names = models or (None,)
+    for name in names:
+        if store is not None:
+            refuse_runs_beside_path(name, runs)
+    profile = bench.profile(find_artefact(runs, names[0]), threads, timed_runs) if with_profile else []
+    is_one = len(names) == len(devices) == 1
+
+    def rivals(artefact: "Artefact") -> "list[Artefact]":
+        return twins_of(artefact, lambda text: click.echo(text, err=True)) if twins else []
+
+    def say(outcome: Outcome) -> None:
+        # What fails alone is raised.
+        for line in [] if is_one and outcome.error is not None else _notes(outcome):
+            click.echo(line, err=True)
+
+    plan = Plan(
+        [(name or "the newest run", partial(find_artefact, runs, name)) for name in names],
+        rivals,
+        Settings(threads, sessions, timed_runs),
+        results_file(store, runs),
+        resume,
+    )
+    outcomes = campaign(plan, devices, say)
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if is_one and failed:
+        raise failed[0]
+    done = [outcome.benchmark for outcome in outcomes if outcome.benchmark is not None]
+    documents = [_document(each, profile) for each in done]
+    text = [_table(profile), ""] if profile else []
+    for each in done:
+        text += [_line(row) for row in each.rows] + _sentences(each)
+    if is_one and documents:
+        emit(documents[0], as_json, "\n".join(text))
+    else:
+        errors = [
+            {"device": outcome.device, "model": outcome.model, **outcome.error.as_dict()}
+            for outcome in outcomes
+            if outcome.error is not None
+        ]
+        emit({"results": documents, "errors": errors}, as_json, "\n".join(text))
+    ctx.exit(1 if failed else 0)
+
+
+def _notes(outcome: "Outcome") -> list[str]:
+    """What is said of an outcome on stderr."""
+    if outcome.is_known:
+        return [f"{outcome.model} on {outcome.device}: measured before, left out"]
+    if outcome.error is not None:
+        return [f"{outcome.model or 'Nothing more'} on {outcome.device}: {outcome.error}"]
+    lines = []
+    for row in outcome.benchmark.rows if outcome.benchmark else []:
+        lines += [f"{row.verdict.capitalize()}: {row.model}: {reason}" for reason in row.verdict_reasons]
+    first = outcome.benchmark.rows[0] if outcome.benchmark else None
+    if first is not None and first.top1_percent is None:
+        lines.append("Note: no accuracy; 'edgehybrid evaluate' on this flatbuffer measures it for later rows.")
+    return lines
+
+
+def _document(found: "Benchmark", profile: "Sequence[ProfileEntry]") -> dict[str, Any]:
+    """A row, with what was measured beside it."""
+    first, *twins = found.rows
+    parts = {"profile": [entry._asdict() for entry in profile]} if profile else {}
+    return {
+        **first.as_dict(),
+        "twins": [row.as_dict() for row in twins],
+        "comparisons": _sentences(found),
+        **parts,
+    }
+
+
+def _sentences(found: "Benchmark") -> list[str]:
+    from edgehybrid.device.comparison import sentence
+
+    first, *twins = found.rows
+    name = first.recipe or first.model
+    if first.emulated:
+        return []
+    return [sentence(name, f"its {row.format} twin", ratio) for row, ratio in zip(twins, found.ratios, strict=True)]
+
+
+def _line(row: "Row") -> str:
+    time = (
+        f"{row.emulated_ms_not_latency:.3f} ms in an emulator, which is no latency"
+        if row.emulated
+        else f"median {row.latency_ms_median:.3f} ms, p95 {row.latency_ms_p95:.3f} ms"
+    )
+    return (
+        f"{row.model}: {time}, measured on {row.board['cpu']} ({ran_text(row)}); "
+        f"modelled {row.energy_model_uj:.2f} µJ; {row.verdict}"
+    )
+
+
+def _table(profile: "Sequence[ProfileEntry]") -> str:
+    """One line a part."""
+    rows = [(part.name, _ranges(part.nodes), f"{part.time_us_median:.1f}", f"{part.share:.1%}") for part in profile]
+    return text_table(("part", "nodes", "median µs", "share"), rows)
+
+
+def _ranges(nodes: Sequence[int]) -> str:
+    """Ascending numbers as ``0–3, 5``."""
+    starts = [node for node in nodes if node - 1 not in nodes]
+    ends = [node for node in nodes if node + 1 not in nodes]
+    return ", ".join(
+        f"{first}" if first == last else f"{first}–{last}" for first, last in zip(starts, ends, strict=True)
     )

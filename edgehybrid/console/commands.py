@@ -70,6 +70,6 @@ def _print_json_error(error: click.UsageError) -> None:
         click.echo(json.dumps({"error": facts}))
 
 
-def emit(result: Any, as_json: bool, text: str) -> None:
+def emit(result: object, as_json: bool, text: str) -> None:
     """The result on stdout: as one JSON document, or as text for a person."""
     click.echo(json.dumps(result, indent=2, ensure_ascii=False) if as_json else text)

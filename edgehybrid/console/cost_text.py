@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from edgehybrid.console.tables import text_table
 from edgehybrid.cost.count import Counted
 from edgehybrid.cost.paper_tables import Figure
+from edgehybrid.cost.recipe_cost import RecipeCost
 from edgehybrid.cost.sensitivity import Sensitivity
 
 _COLUMNS = {
@@ -47,18 +48,18 @@ _PAPER_COLUMNS = ["table", "recipe", "ratio", "published", "computed", "relative
 
 def counted_text(counted: Counted, layers: bool) -> str:
     """A line a network, what no rule counts, and with ``layers`` a table of each network's layers."""
-    names = [name for name, _ in counted.networks]
-    columns = _COLUMNS | (_MOONS_COLUMNS if "moons_energy_uj" in counted.rows[0] else {})
-    cells = [[name, *(row[key] for key in columns)] for name, row in zip(names, counted.rows, strict=True)]
+    columns = _COLUMNS | (_MOONS_COLUMNS if counted.inputs[0].moons else {})
+    rows = [one.as_dict() for one in counted.inputs]
+    cells = [[one.name, *(row[key] for key in columns)] for one, row in zip(counted.inputs, rows, strict=True)]
     text = text_table(["", *columns.values()], cells) + "\nEvery number is modelled, none is measured."
-    for row in counted.rows:
-        if "listed_ops" in row:
-            listed = ", ".join(f"{number} {op}" for op, number in row["listed_ops"].items())
-            text += f"\n{row['model']} also has, counted by no rule: {listed or 'nothing'}."
-    for name, row in zip(names, counted.rows, strict=True) if layers else []:
-        parts = [*row["layers"], {**row, "name": "total"}]
+    for one in counted.inputs:
+        if not isinstance(one.cost, RecipeCost):
+            listed = ", ".join(f"{number} {op}" for op, number in one.cost.count.listed_ops.items())
+            text += f"\n{one.source} also has, counted by no rule: {listed or 'nothing'}."
+    for one in counted.inputs if layers else []:
+        parts = [*(layer.as_dict() for layer in one.network.layers), one.network.as_dict() | {"name": "total"}]
         cells = [[part.get(key) for key in _LAYER_COLUMNS] for part in parts]
-        text += f"\n\n{name}\n" + text_table(list(_LAYER_COLUMNS.values()), cells)
+        text += f"\n\n{one.name}\n" + text_table(list(_LAYER_COLUMNS.values()), cells)
     return text
 
 

@@ -7,6 +7,7 @@ import click
 
 from edgehybrid.errors import EdgehybridError, UsageError
 
+RESULTS_FILE = "results.sqlite"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 runs_option = click.option(
     "--runs",
@@ -21,12 +22,14 @@ results_option = click.option(
     "store",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="SQLite file of result rows.  [default: RUNS/results.sqlite]",
+    help=f"SQLite file of result rows.  [default: RUNS/{RESULTS_FILE}]",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+# As many as the native runtime takes.
+THREADS = click.IntRange(1, 256)
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(1, 256),
+    type=THREADS,
     default=1,
     show_default=True,
     help="CPU threads that the runtime may use.",
@@ -34,6 +37,11 @@ threads_option = click.option(
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe field, such as training.epochs=3."
 )
+
+
+def results_file(store: Path | None, runs: Path) -> Path:
+    """The file of ``--results``; without it the one in the folder of runs."""
+    return store or runs / RESULTS_FILE
 
 
 def refuse_together(why: str, options: Mapping[str, object]) -> None:

@@ -3,23 +3,26 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 
-def text_table(header: list[str], rows: list[list[Any]]) -> str:
-    """Columns of equal width, the first one flush left; a float with four digits after the point, None as a dash."""
+def text_table(header: Sequence[str], rows: Sequence[Sequence[object]], texts: Collection[int] = (0,)) -> str:
+    """Columns of equal width; a float with four digits after the point, None as a dash.
+
+    Args:
+        texts: the columns that are flush left; the others are flush right.
+    """
     cells = [header, *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return "\n".join(
         "  ".join(
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            c.ljust(w) if i in texts else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
@@ -27,7 +30,7 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+def to_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | None = None) -> str:
     """One line a row under a header; null is an empty cell, truth values, lists and maps are JSON.
 
     Args:

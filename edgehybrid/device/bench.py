@@ -1,81 +1,127 @@
-"""Flatbuffer → measured row: sessions on the device, statistics, verdict, and the analytic model beside them."""
+"""Flatbuffers → measured rows: sessions on a machine, statistics, verdict, and the analytic model beside them."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgehybrid import __version__
 from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
-from edgehybrid.cost.rules import PAPER
-from edgehybrid.device.board import board_state
-from edgehybrid.device.processor_time import processor_time, share_of_others
-from edgehybrid.device.session import Session
-from edgehybrid.errors import EdgehybridError, UsageError
-from edgehybrid.flatbuffer import read_flatbuffer
-from edgehybrid.results.row import Row, Verdict
+from edgehybrid.cost.rules import FULL, PAPER
+from edgehybrid.device.board import Board
+from edgehybrid.device.comparison import Ratio, speed_ratio
+from edgehybrid.device.machine import Machine, reached
+from edgehybrid.device.session import Measured, Session
+from edgehybrid.device.sessions import Timed, agreement_images, memory_alone, run_sessions
+from edgehybrid.device.transport import LOCAL
+from edgehybrid.device.verdict import Evidence, judge
+from edgehybrid.errors import EdgehybridError
+from edgehybrid.flatbuffer import Flatbuffer, read_flatbuffer
+from edgehybrid.results.row import Row
 from edgehybrid.runs.artefact import Artefact
 from edgehybrid.runs.evaluation import evaluation_of
+from edgehybrid.runtime import litert, packed
+from edgehybrid.runtime.interpreter import Interpreter
+from edgehybrid.runtime.profile import ProfileEntry
 
-WARMUP_RUNS = 10
-# Medians of two sessions on an idle machine differ by a few percent; more means that something else ran.
-MOST_SESSION_SPREAD = 0.10
-# Share of all cores' time that others may take while we measure.
-MOST_OTHERS_SHARE = 0.10
-LEAST_SESSIONS = 2
+
+class Benchmark(NamedTuple):
+    """What was measured together.
+
+    Attributes:
+        rows: of the models in their order.
+        ratios: of the first model to each other one: how many times as long that takes; none of an emulator's times.
+    """
+
+    rows: list[Row]
+    ratios: list[Ratio]
 
 
 def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs: int) -> Row:
-    """Measures a flatbuffer and returns its row.
+    """``benchmark_together`` of one flatbuffer on a device: ``local``, a name, or an address."""
+    with reached(device) as machine:
+        return benchmark_together(machine, [artefact], threads, sessions, runs).rows[0]
 
-    Each session is a process of its own: within one, the spread is small; between them is where runs differ.
 
-    Args:
-        runs: timed inferences of each session.
+def benchmark_together(
+    machine: Machine, artefacts: Sequence[Artefact], threads: int, sessions: int, runs: int
+) -> Benchmark:
+    """Measures flatbuffers of one input shape in turns and returns their rows; see ``run_sessions``.
 
     Raises:
-        UsageError: a device other than this machine.
-        EdgehybridError: a session failed.
+        TransportError: the board was lost.
+        EdgehybridError: a flatbuffer for another architecture, or see ``run_sessions``.
     """
-    if device != "local":
-        raise UsageError(
-            "Boards over SSH are not part of this version.",
-            received=f"--device {device}",
-            allowed="local",
-            next_step="Run edgehybrid on the board itself with --device local.",
+    for artefact in artefacts:
+        refuse_other_target(artefact, machine.board)
+    timed = run_sessions(machine, [artefact.path for artefact in artefacts], threads, sessions, runs)
+    rows = [_row(artefact, machine, timed, place, threads) for place, artefact in enumerate(artefacts)]
+    if machine.emulated:
+        # Its time is none of a processor, and no ratio either.
+        return Benchmark(rows, [])
+    ours, *rivals = ([each.samples_ms for each in timed.of(model.name)] for model in timed.place.models)
+    return Benchmark(rows, [speed_ratio(ours, rival) for rival in rivals])
+
+
+def profile(artefact: Artefact, threads: int, runs: int) -> list[ProfileEntry]:
+    """How long each part of a packed flatbuffer takes, in this process, for the image of the sessions.
+
+    Raises:
+        UsageError: a flatbuffer that is not packed.
+    """
+    image = agreement_images([read_flatbuffer(artefact.path)])[:1]
+    return Interpreter(artefact.path, threads).profile(image, runs)
+
+
+def refuse_other_target(artefact: Artefact, board: Board) -> None:
+    """Raises EdgehybridError for a flatbuffer that was made for another architecture than the board's."""
+    if artefact.sidecar.target != board.machine:
+        raise EdgehybridError(
+            "The flatbuffer was made for another architecture.",
+            received=f"{artefact.path.name} on {board.address}, {board.machine}",
+            allowed=f"a flatbuffer for {board.machine}",
+            next_step=f"Convert the run with --target {board.machine}.",
         )
-    began = processor_time()
-    results = [_session(artefact.path, threads, runs) for _ in range(sessions)]
-    others = share_of_others(began, processor_time(), os.cpu_count() or 1)
-    board = {**board_state(), "others_percent": None if others is None else round(100 * others, 1)}
-    samples = np.concatenate([result.samples_ms for result in results])
-    medians_ms = [float(np.median(result.samples_ms)) for result in results]
-    verdict, reasons = judge(artefact.sidecar.verified_on, board, medians_ms)
-    sidecar, evaluation = artefact.sidecar, evaluation_of(artefact)
-    cost = cost_of_flatbuffer(read_flatbuffer(artefact.path), PAPER, sidecar=sidecar).network
+
+
+def _row(artefact: Artefact, machine: Machine, timed: Timed, place: int, threads: int) -> Row:
+    model, flatbuffer, sessions = timed.place.models[place], timed.flatbuffers[place], timed.sessions
+    every = timed.of(model.name)
+    sidecar, evaluation, board = artefact.sidecar, evaluation_of(artefact), machine.board
+    evidence = evidence_of(every, sessions)
+    verdict, reasons = judge(sidecar.verified_on, evidence)
+    samples = np.concatenate([each.samples_ms for each in every])
+    # The paper's rules count shortcuts apart, which a foreign model does not name.
+    rules = FULL if sidecar.recipe is None else PAPER
+    cost = cost_of_flatbuffer(flatbuffer, rules, sidecar=sidecar).network
+    times: dict[str, Any] = {
+        "latency_ms_median": float(np.median(samples)),
+        "latency_ms_p95": float(np.percentile(samples, 95)),
+        "latency_ms_p5": float(np.percentile(samples, 5)),
+        "latency_ms_avg": float(samples.mean()),
+        "latency_ms_min": float(samples.min()),
+        "latency_ms_max": float(samples.max()),
+        "latency_ms_std": float(samples.std()),
+        "init_ms": float(np.median([each.init_ms for each in every])),
+        "first_warmup_ms": float(np.median([each.first_warmup_ms for each in every])),
+    }
+    if machine.emulated:
+        times = {"emulated_ms_not_latency": times["latency_ms_median"]}
     return Row(
-        recipe=sidecar.recipe.name,
+        recipe=sidecar.name,
         recipe_sha256=sidecar.recipe_sha256,
         run=sidecar.run,
         model=artefact.path.name,
         model_sha256=sidecar.model_sha256,
         format=sidecar.format,
         target=sidecar.target,
-        device=device,
-        board=board,
-        runtime=results[0].runtime,
-        isa=results[0].isa,
-        threads=threads,
-        latency_ms_median=float(np.median(samples)),
-        latency_ms_p95=float(np.percentile(samples, 95)),
-        latency_ms_min=float(samples.min()),
-        latency_ms_std=float(samples.std()),
-        sessions=sessions,
+        device=machine.device,
+        board=board_facts(board, evidence),
+        **ran(flatbuffer, every[0], threads, board),
+        **times,
+        session_spread_percent=round(evidence.between_percent, 2),
+        run_spread_percent=round(evidence.within_percent, 2),
+        sessions=len(sessions),
         runs=len(samples),
         energy_model_uj=cost.energy_uj,
         memory_model_bits=cost.memory_bits,
@@ -85,59 +131,67 @@ def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs
         top1_percent=evaluation.top1_percent if evaluation else None,
         images=evaluation.images if evaluation else None,
         epochs=sidecar.epochs,
-        peak_memory_bytes=max(result.peak_memory_bytes for result in results),
+        peak_memory_bytes=memory_alone(machine, timed.place, model, threads),
         verdict=verdict,
         verdict_reasons=reasons,
-        emulated=False,
+        emulated=machine.emulated,
         tool_version=__version__,
     )
 
 
-def judge(verified_on: str, board: Mapping[str, Any], medians_ms: Sequence[float]) -> tuple[Verdict, tuple[str, ...]]:
-    """Whether the latency can be trusted: valid; suspect, with the reasons; unchecked if no flatbuffer was compared
-    with Keras on test images.
-    """
-    reasons = []
-    spread = max(medians_ms) / min(medians_ms) - 1
-    if len(medians_ms) < LEAST_SESSIONS:
-        reasons.append(f"one session only; at least {LEAST_SESSIONS} show whether it can be repeated")
-    if spread > MOST_SESSION_SPREAD:
-        reasons.append(f"the medians of the sessions differ by {100 * spread:.0f} %")
-    others_percent = board["others_percent"]
-    if others_percent is not None and others_percent > 100 * MOST_OTHERS_SHARE:
-        reasons.append(f"others took {others_percent:.0f} % of the processor's time meanwhile")
-    if board["governor"] not in (None, "performance"):
-        reasons.append(f"the clock may change: governor {board['governor']}")
-    if verified_on != "test":
-        return "unchecked", (f"compared with Keras on {verified_on} images", *reasons)
-    return ("suspect" if reasons else "valid"), tuple(reasons)
+def evidence_of(every: Sequence[Measured], sessions: Sequence[Session]) -> Evidence:
+    """What the sessions tell of one model's measurement, for the verdict."""
+    medians = [float(np.median(each.samples_ms)) for each in every]
+    quarters = [np.percentile(each.samples_ms, [25, 75]) for each in every]
+    within = [100 * float(high - low) / median for (low, high), median in zip(quarters, medians, strict=True)]
+    others = [session.others_percent for session in sessions if session.others_percent is not None]
+    jumps = [session.clock_jump_seconds for session in sessions if session.clock_jump_seconds is not None]
+    return Evidence(
+        medians_ms=medians,
+        within_percent=max(within),
+        states=[state for session in sessions for state in session.states],
+        others_percent=max(others, default=None),
+        clock_jump_seconds=max(jumps, key=abs, default=None),
+        restarted=len({session.boot_id for session in sessions}) > 1,
+    )
 
 
-def _session(path: Path, threads: int, runs: int) -> Session:
-    command = [
-        sys.executable,
-        "-m",
-        "edgehybrid.device.session",
-        str(path),
-        "--threads",
-        str(threads),
-        "--runs",
-        str(runs),
-        "--warmup-runs",
-        str(WARMUP_RUNS),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 1 and done.stdout:
-        error = json.loads(done.stdout.splitlines()[-1])["error"]
-        raise EdgehybridError(
-            f"A measuring session failed: {error['what']}",
-            received=error["received"],
-            allowed=error["allowed"],
-            next_step=error["next"],
-        )
-    if done.returncode:
-        raise EdgehybridError(
-            "A measuring session failed.",
-            received=(done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1],
-        )
-    return Session.model_validate_json(done.stdout.splitlines()[-1])
+def board_facts(board: Board, evidence: Evidence) -> dict[str, object]:
+    """The machine, and its state over time: the first, the least and most, and the last."""
+    kept = ("cpu", "machine", "board_model", "cores", "isa_features", "memory_bytes", "kernel", "os", "firmware")
+    facts = {key: board.facts[key] for key in kept}
+    for key in ("cpu_mhz", "temperature_c", "load_1min"):
+        values = evidence.known(key)
+        facts |= {f"{key}_before": values[0], f"{key}_min": min(values), f"{key}_max": max(values)} if values else {}
+    governors = evidence.known("governor")
+    throttled = sorted({word for words in evidence.known("throttled") for word in words})
+    return {
+        **facts,
+        "governor": governors[-1] if governors else None,
+        "cpu_mhz": evidence.known("cpu_mhz")[-1] if evidence.known("cpu_mhz") else None,
+        "load_1min": evidence.known("load_1min")[-1] if evidence.known("load_1min") else None,
+        "throttled": throttled if evidence.known("throttled") else None,
+        "others_percent": evidence.others_percent,
+        "emulator": board.facts["emulator"],
+    }
+
+
+def ran(flatbuffer: Flatbuffer, measured: Measured, threads: int, board: Board) -> dict[str, Any]:
+    """Runtime, instruction set, threads and nodes, in the words of the runtimes of this machine."""
+    regions = measured.regions
+    if regions:
+        return {
+            "runtime": packed.name_in(measured.host_version),
+            "isa": regions[0].isa,
+            "threads": regions[0].threads,
+            "delegated_nodes": sum(len(region.nodes) for region in regions),
+            "graph_nodes": regions[0].graph_nodes,
+        }
+    there = ", ".join(board.facts["isa_features"]) or None
+    return {
+        "runtime": litert.name_in(measured.host_version),
+        "isa": litert.isa_of(flatbuffer) if board.address == LOCAL else there,
+        "threads": threads,
+        "delegated_nodes": None,
+        "graph_nodes": len(flatbuffer.ops),
+    }

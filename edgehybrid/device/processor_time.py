@@ -3,6 +3,8 @@
 The load average looks back over a minute or more, so it would count what this process itself did before.
 """
 
+from __future__ import annotations
+
 import os
 import resource
 import time

@@ -1,60 +1,24 @@
-"""Sessions, statistics, verdict: one row."""
+"""Sessions, statistics, verdict: rows."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from made_up_sessions import sessions_of
 
 from edgehybrid import results
 from edgehybrid.census.agreement import stored_layers
 from edgehybrid.census.formats import Format
 from edgehybrid.cost import cost_of_layers, cost_of_network
-from edgehybrid.device.bench import benchmark, judge
-from edgehybrid.device.session import Session
+from edgehybrid.device.bench import benchmark, benchmark_together, refuse_other_target
+from edgehybrid.device.machine import reached
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import float_twin, network_of
 from edgehybrid.recipe import load_recipe
 from edgehybrid.runs.artefact import Artefact, open_artefact
 from edgehybrid.runs.run_folder import RunFolder
-
-QUIET: dict[str, Any] = {"others_percent": 1.5, "cores": 4, "governor": "performance"}
-
-
-def test_equal_sessions_on_a_quiet_machine_are_valid() -> None:
-    assert judge("test", QUIET, [1.0, 1.05]) == ("valid", ())
-
-
-@pytest.mark.parametrize("unknown", ["governor", "others_percent"])
-def test_what_a_machine_does_not_tell_is_no_doubt(unknown: str) -> None:
-    assert judge("test", {**QUIET, unknown: None}, [1.0, 1.0])[0] == "valid"
-
-
-def test_a_tenth_of_the_processor_is_left_to_others() -> None:
-    assert judge("test", {**QUIET, "others_percent": 10.0}, [1.0, 1.0])[0] == "valid"
-
-
-@pytest.mark.parametrize(
-    ("board", "medians_ms", "reason"),
-    [
-        ({}, [1.0], "one session only"),
-        ({}, [1.0, 1.25], "differ by 25 %"),
-        ({"others_percent": 10.6}, [1.0, 1.0], "others took 11 % of the processor's time"),
-        ({"governor": "ondemand"}, [1.0, 1.0], "governor ondemand"),
-    ],
-)
-def test_each_doubt_makes_a_row_suspect(board: dict[str, Any], medians_ms: list[float], reason: str) -> None:
-    verdict, reasons = judge("test", QUIET | board, medians_ms)
-    assert verdict == "suspect"
-    assert len(reasons) == 1
-    assert reason in reasons[0]
-
-
-def test_a_flatbuffer_compared_on_noise_only_is_unchecked() -> None:
-    assert judge("substitute", QUIET, [1.0, 1.0]) == (
-        "unchecked",
-        ("compared with Keras on substitute images",),
-    )
+from edgehybrid.runtime.native_delegate import Region
 
 
 def test_a_row_can_be_logged_and_comes_back_unchanged(artefact: Artefact, tmp_path: Path) -> None:
@@ -64,28 +28,53 @@ def test_a_row_can_be_logged_and_comes_back_unchanged(artefact: Artefact, tmp_pa
 
 
 def test_a_row_holds_the_samples_of_all_sessions(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions = iter([(1.0, 2.0, 3.0), (3.0, 4.0, 11.0)])
-    monkeypatch.setattr(
-        "edgehybrid.device.bench._session",
-        lambda *_: Session(samples_ms=next(sessions), runtime="x", isa="y", peak_memory_bytes=10),
-    )
+    sessions_of(monkeypatch, (1.0, 2.0, 3.0), (3.0, 4.0, 11.0))
     row = benchmark(artefact, "local", threads=1, sessions=2, runs=3)
     assert row.runs == 6
-    assert row.latency_ms_median == 3.0
-    assert row.latency_ms_min == 1.0
-    # Mean 4, squared distances 9 + 4 + 1 + 1 + 0 + 49 = 64.
+    assert (row.latency_ms_median, row.latency_ms_min, row.latency_ms_max, row.latency_ms_avg) == (3.0, 1.0, 11.0, 4.0)
+    # Squared distances from the mean: 9 + 4 + 1 + 1 + 0 + 49 = 64.
     assert row.latency_ms_std == pytest.approx(np.sqrt(64 / 6))
-    assert row.top1_percent is None
+    # Medians 2 and 4; quarters of (3, 4, 11) at 3.5 and 7.5.
+    assert (row.session_spread_percent, row.run_spread_percent) == (100.0, 100.0)
+    assert (row.init_ms, row.first_warmup_ms, row.peak_memory_bytes, row.top1_percent) == (2.0, 3.0, 10, None)
+    assert (row.runtime, row.threads, row.delegated_nodes) == ("ai-edge-litert 9 (XNNPACK)", 1, None)
+
+
+def test_a_row_names_the_kernels_that_ran(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
+    regions = (Region("neon", 2, 1, (0, 1, 2), 5), Region("neon", 2, 1, (4,), 5))
+    sessions_of(monkeypatch, (1.0,), regions=regions)
+    row = benchmark(artefact, "local", threads=2, sessions=1, runs=1)
+    assert row.runtime.endswith("(native, in ai-edge-litert 9)")
+    assert (row.isa, row.threads, row.delegated_nodes, row.graph_nodes) == ("neon", 2, 4, 5)
+
+
+def test_the_time_of_an_emulator_is_no_latency(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions_of(monkeypatch, (1.0, 2.0, 3.0))
+    with reached("local") as machine:
+        (row, _), ratios = benchmark_together(machine._replace(emulated=True), [artefact, artefact], 1, 1, 3)
+    assert ratios == []
+    assert row.emulated
+    assert row.emulated_ms_not_latency == 2.0
+    assert [getattr(row, name) for name in results.row.LATENCIES] == [None] * len(results.row.LATENCIES)
+
+
+def test_models_are_measured_in_turns_and_compared(converted_run: RunFolder) -> None:
+    pair = [open_artefact(converted_run.path / f"model.{each}.x86_64.tflite") for each in ("packed", "float32")]
+    with reached("local") as machine:
+        found = benchmark_together(machine, pair, threads=1, sessions=2, runs=10)
+    assert [row.format for row in found.rows] == ["packed", "float32"]
+    (ratio,) = found.ratios
+    assert ratio.low <= ratio.high
+    assert ratio.median == pytest.approx(
+        (found.rows[1].latency_ms_median or 0) / (found.rows[0].latency_ms_median or 1), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("file_format", ["float32", "packed"])
 def test_a_row_models_what_the_file_holds(
     file_format: Format, converted_run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "edgehybrid.device.bench._session",
-        lambda *_: Session(samples_ms=(1.0,), runtime="x", isa=None, peak_memory_bytes=10),
-    )
+    sessions_of(monkeypatch, (1.0,))
     artefact = open_artefact(converted_run.path / f"model.{file_format}.x86_64.tflite")
     row = benchmark(artefact, "local", threads=1, sessions=1, runs=1)
     recipe = artefact.recipe
@@ -107,12 +96,17 @@ def test_the_layers_of_a_file_of_hybrid_res_a_cost_what_the_paper_says_of_their_
     assert (round(cost.energy_uj, 2), cost.memory_bits) == (energy_uj, memory_bits)
 
 
-def test_a_failed_session_says_why(artefact: Artefact) -> None:
+def test_a_damaged_file_is_one_error(artefact: Artefact) -> None:
     artefact.path.write_bytes(b"damaged since it was opened")
-    with pytest.raises(EdgehybridError, match="A measuring session failed: The file is not a TFLite flatbuffer"):
+    with pytest.raises(EdgehybridError, match="not a TFLite flatbuffer"):
         benchmark(artefact, "local", threads=1, sessions=1, runs=1)
 
 
-def test_refuses_another_device_than_this_machine(artefact: Artefact) -> None:
-    with pytest.raises(UsageError, match="not part of this version"):
-        benchmark(artefact, "ssh://pi@board", threads=1, sessions=1, runs=1)
+def test_a_device_that_is_none_is_refused(artefact: Artefact) -> None:
+    with pytest.raises(UsageError, match="no such device"):
+        benchmark(artefact, "nobody", threads=1, sessions=1, runs=1)
+
+
+def test_a_flatbuffer_for_another_architecture_is_not_sent(artefact: Artefact) -> None:
+    with reached("local") as machine, pytest.raises(EdgehybridError, match="another architecture"):
+        refuse_other_target(artefact, replace(machine.board, facts={**machine.board.facts, "machine": "aarch64"}))

@@ -1,27 +1,69 @@
-"""What a machine tells about itself, and about the memory of a process."""
+"""What a board is, and what it lacks."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Sequence
 
-import numpy as np
+import pytest
+from fake_boards import ADDRESS, COOL, FakeBoard, facts
 
-from edgehybrid.device.board import board_state
-
-
-def test_the_state_of_this_machine_can_be_kept_in_a_row() -> None:
-    state = board_state()
-    assert json.loads(json.dumps(state)) == state
-    assert state["cores"] >= 1
-    assert state["load_1min"] >= 0
+from edgehybrid.device.board import Board, examine
+from edgehybrid.device.transport import Finished, LocalTransport
+from edgehybrid.errors import EdgehybridError
 
 
-def test_peak_memory_counts_a_process_and_not_the_one_that_started_it() -> None:
-    held = np.ones(2**30, np.uint8)
-    code = "from edgehybrid.device.board import peak_memory_bytes as peak; "
-    code += "print(peak()); x = b'x' * 2**28; print(peak())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, after = map(int, done.stdout.split())
-    assert before < held.nbytes / 2
-    # Some of the 256 MiB may be pages that it had already.
-    assert 0.9 * 2**28 < after - before < 1.1 * 2**28
+def told(**changes: object) -> bytes:
+    return json.dumps({"facts": facts(**changes), "state": COOL}).encode()
+
+
+def answering(stdout: bytes, status: int = 0, stderr: str = "") -> FakeBoard:
+    return FakeBoard(lambda *_: Finished(status, stdout, stderr))
+
+
+def test_this_machine_needs_no_script() -> None:
+    board = examine(LocalTransport())
+    assert board.address == "local"
+    assert board.folder.name == "edgehybrid"
+
+
+def test_a_board_is_asked_by_the_script_alone() -> None:
+    board = answering(told())
+    found = examine(board)
+    assert (found.machine, found.python, found.glibc, found.missing()) == ("aarch64", "3.11", (2, 36), [])
+    assert str(found.folder) == "/home/pi/.cache/edgehybrid"
+    assert board.commands == [["python3", "-"]]
+
+
+def test_what_a_login_script_prints_does_not_matter() -> None:
+    assert examine(answering(b"Welcome!\n" + told() + b"\n")).machine == "aarch64"
+
+
+@pytest.mark.parametrize("answer", [b"", b"hello", b"[1]", b'{"facts": 1, "state": {}}', b"\xff\xfe"])
+def test_another_answer_is_refused(answer: bytes) -> None:
+    with pytest.raises(EdgehybridError, match="answer cannot be read"):
+        examine(answering(answer))
+
+
+def test_a_board_without_python_is_refused_in_its_own_words() -> None:
+    with pytest.raises(EdgehybridError, match="cannot run Python 3") as error:
+        examine(answering(b"", 127, "sh: 1: python3: not found"))
+    assert "python3: not found" in str(error.value.received)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"machine": "armv7l", "userland_bits": 32}, "64-bit"),
+        ({"userland_bits": 32}, "32 bits"),
+        ({"machine": "riscv64"}, "riscv64"),
+        ({"python": "3.7.3"}, "Python 3.10"),
+        ({"glibc": "2.24"}, "glibc 2.27"),
+        ({"glibc": None}, "glibc 2.27"),
+        ({"free_disk_bytes": 1 << 20}, "1 MiB are free"),
+    ],
+)
+def test_what_is_missing_is_named_and_refused(changes: dict[str, object], word: str) -> None:
+    board = Board(ADDRESS, facts(**changes), COOL)
+    texts: Sequence[str] = [what for what, _ in board.missing()]
+    assert any(word in text for text in texts), texts
+    with pytest.raises(EdgehybridError, match="The board lacks"):
+        board.refuse_if_unfit()

@@ -1,0 +1,40 @@
+"""A device that can be measured on, for as long as it is needed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from edgehybrid.device.board import Board, examine
+from edgehybrid.device.devices import find_device, open_transport
+from edgehybrid.device.transport import Transport
+
+
+class Machine(NamedTuple):
+    """A device that was reached.
+
+    Attributes:
+        device: as the user named it.
+        emulated: its time is no latency.
+    """
+
+    device: str
+    transport: Transport
+    board: Board
+    emulated: bool
+
+
+@contextmanager
+def reached(device: str) -> Iterator[Machine]:
+    """A device for the time of the block.
+
+    Raises:
+        UsageError: no such device.
+        TransportError: it cannot be reached.
+    """
+    found = find_device(device)
+    transport = open_transport(found)
+    try:
+        board = examine(transport)
+        yield Machine(device, transport, board, found.emulated or board.facts["emulator"] is not None)
+    finally:
+        transport.close()

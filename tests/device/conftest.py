@@ -1,0 +1,19 @@
+"""A board for tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+from loopback_ssh import Server, loopback_server, needs_sshd
+
+
+@pytest.fixture(autouse=True)
+def _cache(own_cache: None) -> None:
+    """Nothing of these tests stays on the machine."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """This machine, over SSH."""
+    needs_sshd()
+    with loopback_server(tmp_path_factory.mktemp("sshd")) as running:
+        yield running
