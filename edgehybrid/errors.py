@@ -57,12 +57,16 @@ class RunError(EdgehybridError):
     """A run folder that is missing, damaged or belongs to another recipe."""
 
 
-class ModelFileError(EdgehybridError):
+class FlatbufferError(EdgehybridError):
     """A file that is not a readable TFLite flatbuffer."""
 
 
 class ConversionError(EdgehybridError):
     """A flatbuffer that does not do what the Keras model does, or not in the promised form."""
+
+
+class RuntimeMissingError(EdgehybridError):
+    """The native runtime's library is missing, or does not fit this machine or its LiteRT."""
 
 
 class MissingExtraError(EdgehybridError):

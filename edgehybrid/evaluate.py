@@ -2,36 +2,47 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgehybrid.data.arrays import Labels
-from edgehybrid.data.source import open_source
+from edgehybrid.data.accuracy import accuracies
+from edgehybrid.data.source import Source, open_source
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.artefact import Artefact
 from edgehybrid.runs.evaluation import Evaluation, KerasEvaluation
 from edgehybrid.runs.run_folder import RunFolder
-from edgehybrid.runtime.interpreter import load_interpreter
-from edgehybrid.runtime.loaded import Floats
+from edgehybrid.runtime.host import Floats
+from edgehybrid.runtime.interpreter import Interpreter, usable_cores
 
 
-def evaluate_flatbuffer(artefact: Artefact, threads: int = 1) -> Evaluation:
+def evaluate_flatbuffer(artefact: Artefact, threads: int | None = None, recipe: Recipe | None = None) -> Evaluation:
     """Runs all test images through the flatbuffer.
 
+    Args:
+        threads: by default as many as there are cores for this process.
+        recipe: whose test images; by default the model's own.
+
     Raises:
-        EdgehybridError: no test images, or the model gives NaN for one.
+        EdgehybridError: an untrained twin, no test images, or the model gives no finite numbers for one.
     """
-    interpreter = load_interpreter(artefact.path, threads)
+    if artefact.sidecar.twin:
+        raise EdgehybridError(
+            "The flatbuffer holds a full-precision twin whose weights are not trained: it has no accuracy.",
+            received=artefact.path,
+            next_step="Train the twin: edgehybrid train RECIPE --set 'network.placement={full_precision: [all]}'.",
+        )
+    interpreter = Interpreter(artefact.path, threads or usable_cores())
     return Evaluation(
         model=str(artefact.path),
         model_sha256=artefact.sha256,
-        **_measured(interpreter.predict, artefact.recipe),
+        **measured(interpreter.predict, open_source((recipe or artefact.recipe).data))._asdict(),
         runtime=interpreter.runtime,
         isa=interpreter.isa,
-        threads=threads,
+        threads=interpreter.threads,
+        delegated_nodes=interpreter.delegated_nodes,
+        graph_nodes=interpreter.graph_nodes,
     )
 
 
@@ -44,40 +55,38 @@ def evaluate_keras(run: RunFolder) -> KerasEvaluation:
     model, checkpoint = trained_model(run)
     return KerasEvaluation(
         run=run.name,
-        **_measured(lambda images: np.asarray(model.predict_on_batch(images)), run.recipe),
+        **measured(lambda images: np.asarray(model.predict_on_batch(images)), open_source(run.recipe.data))._asdict(),
         runtime=f"tensorflow {versions()['tensorflow']}",
         warnings=tuple(warnings_of(run, checkpoint)),
     )
 
 
-def _measured(predict: Callable[[Floats], Floats], recipe: Recipe) -> dict[str, Any]:
+class Measured(NamedTuple):
+    """What both kinds of evaluation find; the fields are those of ``edgehybrid.runs.evaluation.Accuracy``."""
+
+    top1_percent: float
+    top5_percent: float
+    images: int
+    images_per_second: float
+
+
+def measured(predict: Callable[[Floats], Floats], source: Source) -> Measured:
     """Accuracies over the test images, their number, and images/s of ``predict`` alone, without reading images."""
     logits, labels, seconds = [], [], 0.0
-    for images, its_labels in open_source(recipe.data).evaluation_batches("test"):
+    for images, its_labels in source.evaluation_batches("test"):
         began = time.monotonic()
         logits.append(predict(images))
         seconds += time.monotonic() - began
         labels.append(its_labels)
-        if (bad := np.flatnonzero(np.isnan(logits[-1]).any(axis=1))).size:
-            number = sum(map(len, labels)) - len(its_labels) + int(bad[0])
+        if (bad := np.argwhere(~np.isfinite(logits[-1]))).size:
+            image, logit = bad[0]
+            number = sum(map(len, labels)) - len(its_labels) + int(image)
             raise EdgehybridError(
-                "The model gives no number for a test image.",
-                received=f"NaN among the logits of test image {number}, counted from 0, of class {its_labels[bad[0]]}",
-                allowed="numbers",
+                "The model's result for a test image is not finite.",
+                received=f"{logits[-1][image, logit]} among the logits of test image {number}, counted from 0, "
+                f"of class {its_labels[image]}",
+                allowed="finite numbers",
                 next_step="'edgehybrid evaluate RUN --keras' tells whether the trained weights are sound.",
             )
     count = sum(map(len, labels))
-    return {
-        **accuracies(np.concatenate(logits), np.concatenate(labels)),
-        "images": count,
-        "images_per_second": round(count / seconds, 1),
-    }
-
-
-def accuracies(logits: NDArray[np.float32], labels: Labels) -> dict[str, float]:
-    """Percent of images whose label is the largest logit, and among the five largest (all, for fewer classes)."""
-    order = np.argsort(-logits, axis=1, kind="stable")
-    return {
-        "top1_percent": 100 * float(np.mean(order[:, 0] == labels)),
-        "top5_percent": 100 * float(np.mean((order[:, :5] == labels[:, None]).any(axis=1))),
-    }
+    return Measured(*accuracies(np.concatenate(logits), np.concatenate(labels)), count, round(count / seconds, 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 import few_images
 import pytest
 from hypothesis import settings
+from native_runs import library
 from processes import kill_left_overs
 from small_steps import small_model
 from tiny_runs import random_run, tiny_recipe
@@ -74,10 +75,25 @@ def converted_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run folder with random weights and its two flatbuffers for x86_64. Made once: copy it before you change it."""
     from converters.pipeline import convert
 
+    library()
     run = random_run(tmp_path_factory.mktemp("runs"), tiny_recipe())
     convert(run, "x86_64", "packed", images=100)
     convert(run, "x86_64", "float32", images=100)
     return run
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements of a machine exclude one another by a lock in its user's cache; tests may run side by side."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def run(converted_run: RunFolder, tmp_path: Path) -> Path:
+    """A copy of ``converted_run`` among the runs of ``tmp_path``, which may be changed."""
+    copy = tmp_path / "runs" / converted_run.name
+    shutil.copytree(converted_run.path, copy)
+    return copy
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ REQUIRED: dict[str, Any] = {
     "format": "packed",
     "device": "local",
     "board": {"cpu": "Cortex-A72", "clock_mhz": 1500},
-    "runtime": "lce",
+    "runtime": "edgehybrid 0.1.0 (native, in ai-edge-litert 2.3.0)",
     "threads": 1,
     "sessions": 3,
     "runs": 50,

@@ -1,8 +1,6 @@
 """The installed command in a process of its own: exit status, messages, JSON, and what it leaves behind."""
 
-import hashlib
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,16 +17,12 @@ from edgehybrid.cli import main
 from edgehybrid.recipe import load_recipe, recipe_names
 from edgehybrid.report.build import Report
 from edgehybrid.runs.checkpoint import Record
-from edgehybrid.runs.run_folder import RunFolder, create_run
+from edgehybrid.runs.run_folder import create_run
 
-COMMANDS = ("train", "convert", "evaluate", "benchmark", "cost", "results", "report", "demo")
-
-
-@pytest.fixture
-def run(converted_run: RunFolder, tmp_path: Path) -> Path:
-    copy = tmp_path / "runs" / converted_run.name
-    shutil.copytree(converted_run.path, copy)
-    return copy
+COMMANDS = (
+    *("train", "convert", "evaluate", "benchmark", "devices", "cost", "explain"),
+    *("calibrate", "predict", "proxy", "results", "report", "demo"),
+)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -97,36 +91,9 @@ def test_refuses_to_default_to_a_run_that_is_not_there(arguments: list[str], tmp
     refuse(arguments, tmp_path, 1, "There is no run to default to", "edgehybrid train RECIPE")
 
 
-@pytest.mark.parametrize("command", ["results", "report"])
+@pytest.mark.parametrize("command", ["results", "report", "proxy"])
 def test_refuses_to_report_without_results(command: str, tmp_path: Path) -> None:
     refuse([command], tmp_path, 1, "There are no results yet", "edgehybrid benchmark")
-
-
-@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
-def test_refuses_a_model_file_that_is_not_there(command: str, tmp_path: Path) -> None:
-    refuse([command, "model.tflite"], tmp_path, 1, "There is no such model file")
-
-
-@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
-def test_refuses_a_model_file_of_unknown_origin(command: str, tmp_path: Path) -> None:
-    (tmp_path / "model.tflite").write_bytes(b"no model")
-    refuse([command, "model.tflite"], tmp_path, 1, "has no sidecar")
-
-
-def test_refuses_a_model_file_that_was_changed(run: Path, tmp_path: Path) -> None:
-    model = run / "model.float32.x86_64.tflite"
-    model.write_bytes(model.read_bytes()[:-1])
-    refuse(["evaluate", str(model)], tmp_path, 1, "The sidecar is about another flatbuffer")
-
-
-@pytest.mark.parametrize("command", ["evaluate", "benchmark"])
-def test_refuses_a_file_that_is_no_flatbuffer(command: str, run: Path, tmp_path: Path) -> None:
-    model = run / "model.float32.x86_64.tflite"
-    model.write_bytes(b"no flatbuffer")
-    sidecar = json.loads(model.with_suffix(".json").read_text())
-    sidecar["model_sha256"] = hashlib.sha256(b"no flatbuffer").hexdigest()
-    model.with_suffix(".json").write_text(json.dumps(sidecar))
-    refuse([command, str(model)], tmp_path, 1, "model.float32.x86_64.tflite")
 
 
 def test_refuses_a_checkpoint_that_was_damaged(run: Path, tmp_path: Path) -> None:
@@ -192,6 +159,26 @@ def test_refuses_a_tf_config_that_does_not_say_which_worker_this_is(tf_config: s
     )
 
 
+WORKER_1 = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 1}, %s}'
+
+
+@pytest.mark.parametrize(
+    ("layer", "exit_status", "parts"),
+    [
+        ('"quic"', 2, ("an rpc_layer that is not known", 'received: "quic"')),
+        ("false", 2, ("an rpc_layer that is not known", "received: false")),
+        # As without the key: it looks for worker 0.
+        ("null", 1, ("could not be met within",)),
+    ],
+)
+def test_an_rpc_layer_is_refused_as_it_was_written(
+    layer: str, exit_status: int, parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    tf_config = WORKER_1 % f'"rpc_layer": {layer}'
+    command = ["train", "digits", "--strategy", "workers"]
+    refuse(command, tmp_path, exit_status, *parts, TF_CONFIG=tf_config, EDGEHYBRID_JOIN_SECONDS="1")
+
+
 def write_cifar100(folder: Path, label: int = 0) -> None:
     folder.mkdir()
     for name in ("train", "test"):
@@ -239,11 +226,11 @@ def test_without_a_network_the_download_is_refused_at_once(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("arguments", [[".", "--keras"], ["model.packed.x86_64.tflite"]], ids=["keras", "packed"])
-def test_tensorflows_start_up_notes_are_held_back(arguments: list[str], run: Path) -> None:
+def test_start_up_notes_are_held_back(arguments: list[str], run: Path) -> None:
     done = call(["evaluate", *arguments], run)
     assert (done.returncode, done.stderr) == (0, "")
-    shown = call(["evaluate", *arguments], run, TF_CPP_MIN_LOG_LEVEL="0")
-    assert shown.stderr
+    if "--keras" in arguments:
+        assert call(["evaluate", *arguments], run, TF_CPP_MIN_LOG_LEVEL="0").stderr
 
 
 def test_warns_of_a_training_that_is_not_finished(run: Path, tmp_path: Path) -> None:
@@ -270,21 +257,30 @@ def test_cost_of_all_published_recipes_in_one_call(tmp_path: Path) -> None:
     assert all(row["energy_uj"] > 0 and row["memory_bits"] > 0 for row in rows)
 
 
-def test_evaluate_and_benchmark_the_newest_flatbuffer(run: Path, tmp_path: Path) -> None:
-    model = str(run / "model.float32.x86_64.tflite")
-    evaluated = json.loads(call(["evaluate", model, "--json"], tmp_path).stdout)
-    measured = json.loads(call(["benchmark", model, "--sessions", "1", "--timed-runs", "3", "--json"], tmp_path).stdout)
-    assert measured["top1_percent"] == evaluated["top1_percent"]
-    assert json.loads(call(["results", "--json"], tmp_path).stdout)["results"] == [measured]
-
-
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["cost", "hybrid_res_a"], ["results"], ["report"]], ids=lambda a: a[0]
+    "arguments",
+    [
+        ["--help"],
+        ["cost", "hybrid_res_a"],
+        ["explain", "PACKED", "--overlay", "overlays"],
+        ["results"],
+        ["proxy"],
+        ["report"],
+        ["evaluate", "PACKED"],
+        ["benchmark", "PACKED", "--sessions", "1", "--timed-runs", "1", "--no-twins"],
+        ["devices", "list"],
+    ],
+    ids=lambda a: a[0],
 )
+@pytest.mark.usefixtures("own_cache")
 def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) -> None:
-    results.append(tmp_path / "runs" / "results.sqlite", make_row())
+    for device in ("pi4", "a53"):
+        results.append(tmp_path / "runs" / "results.sqlite", make_row(device=device))
+    arguments = [str(run / "model.packed.x86_64.tflite") if word == "PACKED" else word for word in arguments]
+    # The images of digits are scikit-learn's.
+    own = {"sklearn"} if arguments[0] == "evaluate" else set()
     loaded = modules_after_command(arguments, tmp_path)
-    assert not {"tensorflow", "tf_keras", "larq", "sklearn"} & loaded
+    assert not {"tensorflow", "tf_keras", "larq", "larq_compute_engine", "sklearn"} - own & loaded
 
 
 def test_the_demo_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,6 +306,9 @@ def test_the_demo_replaces_no_report_unless_told(name: str, tmp_path: Path) -> N
         (["evaluate", "--keras", "--threads", "2"], ["--keras --threads"]),
         (["evaluate", ".", "--runs", "b"], ["A path is looked for where it leads", ". --runs b"]),
         (["convert", ".", "--target", "aarch64", "--runs", "b"], [". --runs b"]),
+        (["convert", "--target", "aarch64", "--float-parts", "int8", "--format", "int8"], ["--format int8"]),
+        (["convert", "--target", "aarch64", "--float-parts", "int8", "--twin"], ["--float-parts int8 --twin"]),
+        (["convert", "--target", "aarch64", "--max-drop", "1"], ["--max-drop", "for int8 alone"]),
         (["benchmark", ".", "--runs", "b", "--results", "a.sqlite"], [". --runs b"]),
         (["train", "--resume", ".", "--runs", "b"], [". --runs b"]),
         (["train", "digits", "--resume", "a"], ["either a recipe to train, or a run to resume"]),
@@ -330,25 +329,3 @@ def test_an_empty_variable_is_as_none(variable: str, tmp_path: Path) -> None:
     results.append(tmp_path / "runs" / "results.sqlite", make_row())
     done = call(["results"], tmp_path, **{variable: ""})
     assert (done.returncode, done.stdout.count("digits")) == (0, 1), done.stderr
-
-
-def test_a_folder_that_cannot_keep_the_accuracy_still_gets_it(run: Path, tmp_path: Path) -> None:
-    model = run / "model.float32.x86_64.tflite"
-    kept = run / "model.float32.x86_64.evaluation.json"
-    first = call(["evaluate", str(model), "--json"], tmp_path)
-    before = kept.read_bytes()
-    with files_of_at_most(100):
-        done = call(["evaluate", str(model)], tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"top-1 {json.loads(first.stdout)['top1_percent']:.2f} %" in done.stdout
-    assert "Warning: The evaluation cannot be kept for later benchmarks: File too large." in done.stderr
-    assert kept.read_bytes() == before
-
-
-def test_a_valid_row_comes_with_no_reason_and_at_most_a_note(run: Path, tmp_path: Path) -> None:
-    done = call(["benchmark", str(run / "model.float32.x86_64.tflite"), "--timed-runs", "5", "--json"], tmp_path)
-    row = json.loads(done.stdout)
-    assert (row["verdict"] == "valid") == (not row["verdict_reasons"])
-    lines = done.stderr.splitlines()
-    assert lines[:-1] == [f"{row['verdict'].capitalize()}: {reason}" for reason in row["verdict_reasons"]]
-    assert lines[-1].startswith("Note: no accuracy")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_models import float_model, loop_model, many_kinds_model, packed_model
+from tiny_flatbuffers import float_flatbuffer, loop_flatbuffer, many_kinds_flatbuffer, packed_flatbuffer
 
 from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
-from edgehybrid.errors import ModelFileError, RecipeError
+from edgehybrid.errors import FlatbufferError, RecipeError
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.recipe import load_recipe, recipe_names, recipes_folder
 
@@ -27,14 +27,14 @@ def damaged(content: bytes, dice: random.Random) -> bytes:
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("model", [float_model, packed_model, many_kinds_model, loop_model])
-def test_damaged_flatbuffer_is_read_or_refused(model: Callable[[], bytes], seed: int) -> None:
+@pytest.mark.parametrize("content_of", [float_flatbuffer, packed_flatbuffer, many_kinds_flatbuffer, loop_flatbuffer])
+def test_damaged_flatbuffer_is_read_or_refused(content_of: Callable[[], bytes], seed: int) -> None:
     dice, refused = random.Random(seed), 0
-    content = model()
+    content = content_of()
     for _ in range(CASES):
         try:
             cost_of_flatbuffer(parse_flatbuffer(damaged(content, dice), "damaged"), allow_uncounted=True).as_dict()
-        except ModelFileError:
+        except FlatbufferError:
             refused += 1
     assert 0 < refused < CASES, f"seed {seed}: all or no damage was noticed"
 

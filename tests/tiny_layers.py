@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tiny_models import BCONV_OPTIONS, TinyOp, TinyTensor, tflite_bytes
+from tiny_flatbuffers import BCONV_OPTIONS, TinyOp, TinyTensor, tflite_bytes
 
 from edgehybrid.networks import Layer, Network
 

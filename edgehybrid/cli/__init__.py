@@ -3,10 +3,15 @@
 import click
 
 from edgehybrid.cli.benchmark import benchmark
+from edgehybrid.cli.calibrate import calibrate
 from edgehybrid.cli.convert import convert
 from edgehybrid.cli.cost import cost
 from edgehybrid.cli.demo import demo
+from edgehybrid.cli.devices import devices
 from edgehybrid.cli.evaluate import evaluate
+from edgehybrid.cli.explain import explain
+from edgehybrid.cli.predict import predict
+from edgehybrid.cli.proxy import proxy
 from edgehybrid.cli.report import report
 from edgehybrid.cli.results import results_command
 from edgehybrid.cli.train import train
@@ -23,5 +28,8 @@ def main() -> None:
     """
 
 
-for _command in (train, convert, evaluate, benchmark, cost, results_command, report, demo):
+for _command in (
+    *(train, convert, evaluate, benchmark, devices, cost, explain),
+    *(calibrate, predict, proxy, results_command, report, demo),
+):
     main.add_command(_command)

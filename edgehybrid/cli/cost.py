@@ -90,12 +90,13 @@ def cost(
         click.echo(f"Note: {note}", err=True)
     if plot is not None:
         count.write_plot(plot, counted)
-    rows = counted.rows
     if sensitivity:
         found = count.sensitivity(counted)
         emit(found.as_dict(), as_json, cost_text.sensitivity_text(found))
-    elif as_csv:
-        click.echo(to_csv(count.layer_rows(rows) if layers else rows))
+        return
+    rows = [one.as_dict() for one in counted.inputs]
+    if as_csv:
+        click.echo(to_csv(count.layer_rows(counted.inputs), count.LAYER_COLUMNS) if layers else to_csv(rows))
     else:
         text = cost_text.counted_text(counted, layers)
         emit(rows[0] if len(rows) == 1 else {"results": rows}, as_json, text)

@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, overwrite_option, refuse_existing, results_option, runs_option
+from edgehybrid.console.options import (
+    json_option,
+    overwrite_option,
+    refuse_existing,
+    results_file,
+    results_option,
+    runs_option,
+)
 
 
 @click.command(short_help="Train, convert, check, measure and report, on digits.")
@@ -25,7 +32,7 @@ def demo(overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None
     with TrainingProgress() as progress:
         rows, report = run_demo(
             runs,
-            store or runs / "results.sqlite",
+            results_file(store, runs),
             progress.say,
             progress.on_start,
             progress.on_step,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, overwrite_option, results_option, runs_option
+from edgehybrid.console.options import json_option, overwrite_option, results_file, results_option, runs_option
 
 
 @click.command(short_help="Write a report of the logged rows.")
@@ -21,7 +21,7 @@ def report(out: Path | None, overwrite: bool, store: Path | None, runs: Path, as
     from edgehybrid import results
     from edgehybrid.report.build import build_report
 
-    rows, notes = results.salvage(store or runs / "results.sqlite")
+    rows, notes = results.salvage(results_file(store, runs))
     for note in notes:
         click.echo(f"Warning: {note}", err=True)
     built = build_report(rows, runs, out or runs, overwrite)

@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, refuse_together, results_option, runs_option, was_typed
+from edgehybrid.console.options import (
+    json_option,
+    refuse_together,
+    results_file,
+    results_option,
+    runs_option,
+    was_typed,
+)
 from edgehybrid.console.tables import text_table, to_csv
 
 
@@ -23,7 +30,7 @@ def results_command(recipe: str | None, store: Path | None, runs: Path, as_csv: 
     refuse_together(
         "Name the file of rows, or the folder of runs with it.", {"--results": store, "--runs": was_typed("runs")}
     )
-    found, notes = results.salvage(store or runs / "results.sqlite", recipe=recipe)
+    found, notes = results.salvage(results_file(store, runs), recipe=recipe)
     for note in notes:
         click.echo(f"Warning: {note}", err=True)
     rows = [row.as_dict() for row in found]

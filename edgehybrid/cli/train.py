@@ -1,13 +1,13 @@
 """``edgehybrid train``."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from edgehybrid.console.commands import emit
 from edgehybrid.console.options import json_option, refuse_runs_beside_path, runs_option, set_option
 from edgehybrid.errors import UsageError
+from edgehybrid.training.strategy import STRATEGIES, StrategyName
 
 
 @click.command(short_help="Train a recipe into a new run folder.")
@@ -16,15 +16,20 @@ from edgehybrid.errors import UsageError
 @click.option("--resume", "resumed", metavar="RUN", help="Train an interrupted run on: its folder or name.")
 @click.option(
     "--strategy",
-    type=click.Choice(["one", "mirrored", "workers"]),
-    default="one",
+    type=click.Choice(STRATEGIES),
+    default=STRATEGIES[0],
     show_default=True,
     help="Copies of the model: one; one on each device here; one on each worker that TF_CONFIG lists.",
 )
 @runs_option
 @json_option
 def train(
-    recipe: str | None, overrides: tuple[str, ...], resumed: str | None, strategy: Any, runs: Path, as_json: bool
+    recipe: str | None,
+    overrides: tuple[str, ...],
+    resumed: str | None,
+    strategy: StrategyName,
+    runs: Path,
+    as_json: bool,
 ) -> None:
     """Train RECIPE, a YAML file or the name of a shipped recipe, into a new run folder."""
     if (recipe is None) == (resumed is None) or (resumed is not None and overrides):

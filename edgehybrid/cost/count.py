@@ -1,14 +1,13 @@
 """What the ``cost`` command does, without the command line: inputs → counted networks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from edgehybrid.cost.energy import PJ_PER_UJ
-from edgehybrid.cost.moons import MoonsModel, moons_model
-from edgehybrid.cost.network_cost import NetworkCost
-from edgehybrid.cost.recipe_cost import cost_of
+from edgehybrid.cost.moons import MoonsConstants, MoonsEnergy, moons_constants
+from edgehybrid.cost.network_cost import LAYER_KEYS, NetworkCost
+from edgehybrid.cost.recipe_cost import RecipeCost, cost_of
 from edgehybrid.cost.rules import Rules, load_rules
 from edgehybrid.cost.sensitivity import Sensitivity, sensitivity_of
 from edgehybrid.cost.tables import EnergyTable, find_table, load_table, table_names
@@ -16,20 +15,51 @@ from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.files import write_atomically
 from edgehybrid.recipe import load_recipe
 
+if TYPE_CHECKING:
+    from edgehybrid.cost.flatbuffer_cost import FlatbufferCost
+
+LAYER_COLUMNS = ("input", "rules", "table", *LAYER_KEYS)
+
+
+@dataclass(frozen=True)
+class CountedInput:
+    """One input, counted.
+
+    Attributes:
+        name: the recipe's name; the path of a flatbuffer, as it was given.
+        rules: by which it was counted.
+        moons: the energy by the constants of ``--moons``; None without them.
+    """
+
+    name: str
+    cost: "RecipeCost | FlatbufferCost"
+    rules: Rules
+    moons: MoonsEnergy | None
+
+    @property
+    def network(self) -> NetworkCost:
+        """The layers' costs and their sums."""
+        return self.cost.network
+
+    @property
+    def source(self) -> str:
+        """The recipe's name, or the path of the flatbuffer, as rows have it."""
+        return self.name if isinstance(self.cost, RecipeCost) else str(Path(self.name))
+
+    def as_dict(self) -> dict[str, object]:
+        """The object that the ``cost`` command prints."""
+        path = {} if isinstance(self.cost, RecipeCost) else {"model": self.source}
+        facts = self.cost.as_dict()
+        layers = facts.pop("layers")
+        moons = self.moons.as_dict() if self.moons else {}
+        return {**path, **facts, **moons, "layers": layers}
+
 
 @dataclass(frozen=True)
 class Counted:
-    """The inputs of one call, counted.
+    """The inputs of one call, counted, in their order; and sentences on what was not."""
 
-    Attributes:
-        rows: what is printed, keys of the command contract.
-        networks: the same as (name, cost).
-        rules: by which each network was counted.
-    """
-
-    rows: list[dict[str, Any]]
-    networks: list[tuple[str, NetworkCost]]
-    rules: list[Rules]
+    inputs: list[CountedInput]
     table: EnergyTable
     notes: list[str]
 
@@ -43,12 +73,12 @@ def count(
     moons_settings: Sequence[str],
     allow_uncounted: bool,
 ) -> Counted:
-    """Counts recipes and model files (``….tflite``) in the order given.
+    """Counts recipes and flatbuffers (``….tflite``) in the order given.
 
-    Without ``rules``, recipes follow the paper's with the paper's table, else the full ones; models the full ones.
+    Without ``rules``, recipes follow the paper's with the paper's table, else the full ones; flatbuffers the full ones.
 
     Raises:
-        EdgehybridError: see ``cost_of``, ``cost_of_flatbuffer``, ``load_rules``, ``find_table``, ``moons_model``.
+        EdgehybridError: see ``cost_of``, ``cost_of_flatbuffer``, ``load_rules``, ``find_table``, ``moons_constants``.
     """
     if not inputs:
         raise UsageError(
@@ -56,21 +86,16 @@ def count(
         )
     table = find_table(table_name or "paper")
     shipped = table.name == "paper" and table is load_table("paper")
-    moons = moons_model(moons_settings) if moons_settings else None
-    found = Counted([], [], [], table, [])
+    constants = moons_constants(moons_settings) if moons_settings else None
+    found = Counted([], table, [])
     for name in inputs:
-        is_model = is_flatbuffer(name)
-        chosen = load_rules(rules or ("paper" if shipped and not is_model else "full"), changes)
-        if is_model:
-            row, network = _count_model(Path(name), chosen, found, allow_uncounted)
+        chosen = load_rules(rules or ("paper" if shipped and not is_flatbuffer(name) else "full"), changes)
+        if is_flatbuffer(name):
+            stored = _count_flatbuffer(Path(name), chosen, found, allow_uncounted)
+            found.inputs.append(CountedInput(name, stored, chosen, _moons_energy(stored.network, constants)))
         else:
             cost = cost_of(load_recipe(name, overrides), chosen, table)
-            row, network = dict(cost.as_dict()), cost.network
-        if moons is not None:
-            row = _with_moons(row, network, moons)
-        found.rows.append(row)
-        found.networks.append((name if is_model else row["recipe"], network))
-        found.rules.append(chosen)
+            found.inputs.append(CountedInput(cost.recipe, cost, chosen, _moons_energy(cost.network, constants)))
     return found
 
 
@@ -79,8 +104,8 @@ def is_flatbuffer(name: str) -> bool:
     return name.endswith(".tflite")
 
 
-def _count_model(path: Path, rules: Rules, found: Counted, allow_uncounted: bool) -> tuple[dict[str, Any], NetworkCost]:
-    # NumPy and the FlatBuffer reader are for models only: recipes must be counted at once.
+def _count_flatbuffer(path: Path, rules: Rules, found: Counted, allow_uncounted: bool) -> "FlatbufferCost":
+    # NumPy and the FlatBuffer reader are for flatbuffers only: recipes must be counted at once.
     from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
     from edgehybrid.flatbuffer import read_flatbuffer
     from edgehybrid.runs.artefact import artefact_or_none
@@ -94,15 +119,11 @@ def _count_model(path: Path, rules: Rules, found: Counted, allow_uncounted: bool
     if not cost.network.layers:
         found.notes.append(f"{path}: no operator multiplies by weights, so there is nothing to count.")
     found.notes.extend(f"{path}: {note}" for note in cost.count.notes)
-    return {"model": str(path), **cost.as_dict()}, cost.network
+    return cost
 
 
-def _with_moons(row: dict[str, Any], network: NetworkCost, moons: MoonsModel) -> dict[str, Any]:
-    energy = moons.energy_of([cost.layer for cost in network.layers])
-    layers = row.pop("layers")
-    row["moons_energy_uj"] = energy.total_pj / PJ_PER_UJ
-    row |= {f"moons_{part.removesuffix('_pj')}_uj": pj / PJ_PER_UJ for part, pj in energy._asdict().items()}
-    return {**row, "layers": layers}
+def _moons_energy(network: NetworkCost, constants: MoonsConstants | None) -> MoonsEnergy | None:
+    return constants.energy_of([cost.layer for cost in network.layers]) if constants else None
 
 
 def sensitivity(counted: Counted) -> Sensitivity:
@@ -111,18 +132,19 @@ def sensitivity(counted: Counted) -> Sensitivity:
     Raises:
         UsageError: fewer than two networks, one named twice, or counted by different rules.
     """
-    names = [name for name, _ in counted.networks]
+    inputs = counted.inputs
+    names = [one.name for one in inputs]
     if len(set(names)) < len(names):
         raise UsageError("A network is named twice, so it has no place in an order.", received=", ".join(names))
-    if len({rules.name for rules in counted.rules}) > 1:
+    if len({one.rules.name for one in inputs}) > 1:
         raise UsageError(
             "The networks would be counted by different rules, so their order would mean nothing.",
-            received=", ".join(f"{n}: {rules.name}" for n, rules in zip(names, counted.rules, strict=True)),
+            received=", ".join(f"{one.name}: {one.rules.name}" for one in inputs),
             next_step="Add --rules full.",
         )
-    networks = {name: ([cost.layer for cost in network.layers], network.classes) for name, network in counted.networks}
+    networks = {one.name: ([cost.layer for cost in one.network.layers], one.network.classes) for one in inputs}
     others = [load_table(name) for name in table_names() if name != counted.table.name]
-    return sensitivity_of(networks, counted.rules[0], [counted.table, *others])
+    return sensitivity_of(networks, inputs[0].rules, [counted.table, *others])
 
 
 def write_plot(path: Path, counted: Counted) -> None:
@@ -134,17 +156,17 @@ def write_plot(path: Path, counted: Counted) -> None:
     """
     from edgehybrid.cost.plot import energy_svg
 
-    drawing = energy_svg(counted.networks)
+    drawing = energy_svg([(one.name, one.network) for one in counted.inputs])
     try:
         write_atomically(path, drawing.encode())
     except OSError as error:
         raise EdgehybridError(f"The plot cannot be written: {error}.", received=path) from error
 
 
-def layer_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each layer, with the input it belongs to, the rules and the table."""
+def layer_rows(inputs: Iterable[CountedInput]) -> list[dict[str, object]]:
+    """A row for each layer, with the input it belongs to, the rules and the table: keys LAYER_COLUMNS."""
     return [
-        {"input": row.get("model", row["recipe"]), "rules": row["rules"], "table": row["table"], **layer}
-        for row in rows
-        for layer in row["layers"]
+        {"input": one.source, "rules": one.network.rules, "table": one.network.table, **layer.as_dict()}
+        for one in inputs
+        for layer in one.network.layers
     ]

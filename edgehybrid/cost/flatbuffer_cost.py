@@ -1,7 +1,6 @@
 """The cost of a flatbuffer: what the file holds, by rules and a table; with its recipe beside its references."""
 
 from dataclasses import dataclass, fields
-from typing import Any
 
 from edgehybrid.census.agreement import check_agreement, expected_layers, stored_layers
 from edgehybrid.census.flatbuffer_layers import FlatbufferCount, count_flatbuffer
@@ -9,7 +8,7 @@ from edgehybrid.cost.network_cost import NetworkCost, cost_of_layers
 from edgehybrid.cost.recipe_cost import RATIOS, ratios, references_of
 from edgehybrid.cost.rules import FULL, Rules
 from edgehybrid.cost.tables import EnergyTable, load_table
-from edgehybrid.errors import ModelFileError, UsageError
+from edgehybrid.errors import FlatbufferError, UsageError
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.networks import network_of
 from edgehybrid.runs.sidecar import Sidecar
@@ -27,7 +26,7 @@ class FlatbufferCost:
     recipe: str | None
     references: tuple[NetworkCost, NetworkCost] | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The object that the ``cost`` command prints, but for the key ``model``."""
         own, (float_bits, packed_bits) = self.network, self.count.peak_activation_bits
         return {
@@ -57,19 +56,19 @@ def cost_of_flatbuffer(
             network's names, and are known as shortcuts.
 
     Raises:
-        ModelFileError: operators that are not counted, unless they are allowed; shapes that contradict each other.
+        FlatbufferError: operators that are not counted, unless they are allowed; shapes that contradict each other.
         ConversionError: the file and the recipe's network disagree, by the layer's name.
         UsageError: rules for shortcuts without a recipe; the table lacks a constant.
     """
     count = count_flatbuffer(flatbuffer)
     if count.uncounted_ops and not allow_uncounted:
-        raise ModelFileError(
+        raise FlatbufferError(
             "The flatbuffer has operators that are not counted.",
             received=", ".join(f"{number} {name}" for name, number in count.uncounted_ops.items()),
             next_step="Add --allow-uncounted to count the others.",
         )
     layers = [stored.layer for stored in count.layers]
-    if sidecar is None:
+    if sidecar is None or sidecar.recipe is None:
         _refuse_rules_that_need_a_recipe(rules)
         if not layers:
             nothing = NetworkCost((), count.classes, rules.name, (table or load_table("paper")).name)

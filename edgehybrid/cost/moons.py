@@ -15,9 +15,10 @@ wider of its operands, and each kind of filter of a split layer counts by itself
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgehybrid.census.logical_layers import LogicalLayer
+from edgehybrid.cost.energy import PJ_PER_UJ
 from edgehybrid.errors import UsageError, did_you_mean
 from edgehybrid.networks import FLOAT_BITS
 
@@ -35,9 +36,14 @@ class MoonsEnergy(NamedTuple):
         """All four."""
         return sum(self)
 
+    def as_dict(self) -> dict[str, float]:
+        """The keys ``moons_…_uj`` of a row: the total and each part."""
+        parts = {part.removesuffix("_pj"): pj for part, pj in self._asdict().items()}
+        return {f"moons_{name}_uj": pj / PJ_PER_UJ for name, pj in {"energy": self.total_pj, **parts}.items()}
+
 
 @dataclass(frozen=True)
-class MoonsModel:
+class MoonsConstants:
     """The constants. All are positive, but for the two memories, which may be 0.
 
     Attributes:
@@ -118,14 +124,14 @@ def _kinds(layer: LogicalLayer) -> list[tuple[int, int, int]]:
     ]
 
 
-def moons_model(settings: Iterable[str]) -> MoonsModel:
+def moons_constants(settings: Iterable[str]) -> MoonsConstants:
     """The model with constants from ``NAME=VALUE`` texts.
 
     Raises:
         UsageError: an unknown or missing constant, or one that is no number or out of range.
     """
-    names = [field.name for field in fields(MoonsModel)]
-    given: dict[str, Any] = {}
+    names = [field.name for field in fields(MoonsConstants)]
+    given: dict[str, float] = {}
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in names:
@@ -141,11 +147,11 @@ def moons_model(settings: Iterable[str]) -> MoonsModel:
             raise UsageError(
                 f"The constant '{name}' of the Moons model is not a number.", received=setting, allowed=f"{name}=NUMBER"
             ) from error
-    missing = [field.name for field in fields(MoonsModel) if field.default is MISSING and field.name not in given]
+    missing = [field.name for field in fields(MoonsConstants) if field.default is MISSING and field.name not in given]
     if missing:
         raise UsageError(
             f"The Moons model needs the constant '{missing[0]}', which has no default.",
             received=", ".join(given) or "none",
             next_step=f"Add {' '.join(f'--moons {name}=VALUE' for name in missing)}.",
         )
-    return MoonsModel(**given)
+    return MoonsConstants(**given)

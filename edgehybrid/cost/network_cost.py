@@ -41,6 +41,16 @@ class Energy(NamedTuple):
         return {key: pj / PJ_PER_UJ for key, pj in found.items()}
 
 
+NO_ENERGY = Energy(LayerEnergy(*[0.0] * len(PARTS)), LayerEnergy(*[0.0] * len(PARTS)))
+# What is printed of a layer itself, under its own names.
+_LAYER_FIELDS = (
+    *("name", "kind", "weight_bits", "activation_bits", "float_filters", "reason"),
+    *("weights", "macs", "binary_macs"),
+)
+# All that is printed of a layer.
+LAYER_KEYS = (*_LAYER_FIELDS, "memory_bits", *NO_ENERGY.as_dict())
+
+
 @dataclass(frozen=True)
 class LayerCost:
     """One layer's energy for one image, and the bits of its weights."""
@@ -55,21 +65,9 @@ class LayerCost:
         return self.split_energy.both
 
     def as_dict(self) -> dict[str, object]:
-        """The layer's row in ``layers`` of the ``cost`` command."""
-        layer = self.layer
-        return {
-            "name": layer.name,
-            "kind": layer.kind,
-            "weight_bits": layer.weight_bits,
-            "activation_bits": layer.activation_bits,
-            "float_filters": layer.float_filters,
-            "reason": layer.reason,
-            "weights": layer.weights,
-            "macs": layer.macs,
-            "binary_macs": layer.binary_macs,
-            "memory_bits": self.memory_bits,
-            **self.split_energy.as_dict(),
-        }
+        """The layer's row in ``layers`` of the ``cost`` command: keys LAYER_KEYS."""
+        printed = {key: getattr(self.layer, key) for key in _LAYER_FIELDS}
+        return printed | {"memory_bits": self.memory_bits, **self.split_energy.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,7 @@ class NetworkCost:
     @property
     def energy(self) -> Energy:
         """Sums over the layers."""
-        none = Energy(LayerEnergy(*[0.0] * len(PARTS)), LayerEnergy(*[0.0] * len(PARTS)))
-        columns = zip(none, *(cost.split_energy for cost in self.layers), strict=True)
+        columns = zip(NO_ENERGY, *(cost.split_energy for cost in self.layers), strict=True)
         return Energy(*(LayerEnergy(*map(sum, zip(*column, strict=True))) for column in columns))
 
     @property

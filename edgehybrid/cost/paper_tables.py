@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from edgehybrid.cost.recipe_cost import RATIOS, cost_of
+from edgehybrid.cost.recipe_cost import RATIOS, cost_of, ratios
 from edgehybrid.recipe import load_recipe, recipe_names
 
 Agreement = Literal["exact", "cut", "differs"]
@@ -77,7 +77,7 @@ class Figure:
         """(computed - published) / published, in percent."""
         return 100 * (self.computed / float(self.published) - 1)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The object that ``cost --paper-tables`` prints."""
         return {
             "table": self.table,
@@ -96,12 +96,13 @@ def figures() -> Iterator[Figure]:
     recipes = [load_recipe(name) for name in recipe_names()]
     published = [(recipe.published, recipe) for recipe in recipes if recipe.published is not None]
     for facts, recipe in sorted(published, key=lambda pair: (pair[0].table, pair[1].name)):
-        computed = cost_of(recipe).as_dict()
+        cost = cost_of(recipe)
+        computed = ratios(cost.network, cost.full_precision, cost.xnor)
         for ratio in RATIOS:
             printed = getattr(facts, ratio)
             if printed is not None:
                 # The shortest digits that give the number again are the printed ones.
-                digits, value = f"{printed:g}", float(str(computed[ratio]))
+                digits, value = f"{printed:g}", computed[ratio]
                 hypothesis = HYPOTHESES.get((recipe.name, ratio), "")
                 yield Figure(facts.table, recipe.name, ratio, digits, value, agreement(digits, value), hypothesis)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from edgehybrid.census.logical_layers import LogicalLayer
 from edgehybrid.cost.network_cost import cost_of_layers
@@ -11,8 +10,7 @@ from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.errors import UsageError
 
 FACTORS = (0.5, 1.5)
-# (layers, classes) of a network.
-Counted = tuple[Sequence[LogicalLayer], int]
+LayersAndClasses = tuple[Sequence[LogicalLayer], int]
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Sensitivity:
         reasons = [f"under the table {name}" for name in tables] + [f"at {constant}" for constant in constants]
         return f"The order by energy, {order} by {self.base.table}, changes {', '.join(reasons)} ({facts})."
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The object that ``cost --sensitivity`` prints."""
         return {
             "sentence": self.sentence(),
@@ -94,7 +92,9 @@ class Sensitivity:
         }
 
 
-def sensitivity_of(networks: Mapping[str, Counted], rules: Rules, tables: Sequence[EnergyTable]) -> Sensitivity:
+def sensitivity_of(
+    networks: Mapping[str, LayersAndClasses], rules: Rules, tables: Sequence[EnergyTable]
+) -> Sensitivity:
     """Recomputes the energy of each network under all tables and under ±50 % of each of their constants.
 
     The rules stay the same: what is counted is not what is uncertain here. The order under a changed constant is
@@ -131,7 +131,7 @@ def sensitivity_of(networks: Mapping[str, Counted], rules: Rules, tables: Sequen
 
 
 def _variant(
-    networks: Mapping[str, Counted], rules: Rules, table: EnergyTable, constant: str | None, factor: float
+    networks: Mapping[str, LayersAndClasses], rules: Rules, table: EnergyTable, constant: str | None, factor: float
 ) -> Variant:
     energy_uj = {name: cost_of_layers(*counted, rules, table).energy_uj for name, counted in networks.items()}
     # Networks of equal energy keep the order in which they were named.

@@ -23,7 +23,7 @@ Words = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
-class Constant:
+class EnergyConstant:
     """The energy of one operation of a source.
 
     Attributes:
@@ -51,7 +51,7 @@ class EnergyTable:
 
     name: str
     description: str
-    constants: Mapping[str, Constant]
+    constants: Mapping[str, EnergyConstant]
     operations: Mapping[Operation, tuple[str, ...]]
 
     def pj(self, operation: Operation, bits: int) -> float:
@@ -136,9 +136,9 @@ class _ConstantEntry(Section):
             raise ValueError("the 'range' of a constant of an energy table begins with the lower end")
         return self
 
-    def constant(self) -> Constant:
+    def constant(self) -> EnergyConstant:
         stated = self.value if self.range is None else sum(self.range) / 2
-        return Constant((stated or 0.0) * PICOJOULES[self.unit], self.bits, self.technology_nm, self.source)
+        return EnergyConstant((stated or 0.0) * PICOJOULES[self.unit], self.bits, self.technology_nm, self.source)
 
 
 class _TableFile(Section):

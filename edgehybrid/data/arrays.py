@@ -76,8 +76,13 @@ def folder_of(data: Data) -> Path | None:
 
 def normalise(images: Images | NDArray[np.float32], data: Data) -> NDArray[np.float32]:
     """``(pixel / 255 - mean) / std`` per channel, float32."""
-    mean, std = np.asarray(data.mean, np.float32), np.asarray(data.std, np.float32)
-    return np.asarray((images.astype(np.float32) / np.float32(255) - mean) / std, np.float32)
+    # A row of an image at a time: NumPy's loops over three channels are five times slower.
+    mean, std = (np.tile(np.asarray(value, np.float32), images.shape[-2]) for value in (data.mean, data.std))
+    rows = images.reshape(*images.shape[:-2], len(mean)).astype(np.float32)
+    rows /= np.float32(255)
+    rows -= mean
+    rows /= std
+    return rows.reshape(images.shape)
 
 
 def _digits(side: int, name: SplitName) -> Split:

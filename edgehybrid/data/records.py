@@ -2,8 +2,9 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -20,16 +21,24 @@ PREPARE = (
 )
 
 
+class EncodedImage(TypedDict):
+    """What tensorflow-datasets keeps of an image; ``image`` is the file."""
+
+    image: bytes
+    file_name: bytes
+    label: int
+
+
 class Records(NamedTuple):
     """Encoded images and labels.
 
     Attributes:
-        records: a sequence of dictionaries with ``image`` and ``file_name``, both bytes.
+        records: read at each access.
         labels: int64 (n,), 0 … 999 in the order of the sorted names of the classes.
         notes: sentences on files that are not read: none.
     """
 
-    records: Any
+    records: Sequence[EncodedImage]
     labels: Labels
     notes: tuple[str, ...] = ()
 
@@ -72,7 +81,7 @@ def prepared_imagenet(name: SplitName, classes: int) -> Records:
     return Records(records, _labels(records, folder / f"edgehybrid-{SPLITS[name]}-labels.npy"))
 
 
-def _labels(records: Any, kept: Path) -> Labels:
+def _labels(records: Sequence[EncodedImage], kept: Path) -> Labels:
     """The labels of all records, from the file ``kept`` if it holds one for each of them."""
     # Absent, or damaged: the records know better.
     with contextlib.suppress(OSError, EOFError, ValueError):

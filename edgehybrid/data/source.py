@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PIXELS_AT_ONCE = 2**20
 
-EvaluationPart = Literal["validation", "test"]
+EvaluationPart = Literal["training", "validation", "test"]
 Load = Callable[[SplitName], Half]
 
 
@@ -167,7 +167,7 @@ class Source:
         if part == "test":
             images, chosen = self._test, np.arange(self.test_images)
         else:
-            images, chosen = self._train, self._training_and_validation[1]
+            images, chosen = self._train, self._training_and_validation[part == "validation"]
         if limit is not None and limit < len(chosen):
             chosen = chosen[np.arange(limit) * len(chosen) // limit]
         if isinstance(images, Split):

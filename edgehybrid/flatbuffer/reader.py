@@ -3,7 +3,6 @@
 Field numbers: schema.fbs of TensorFlow Lite. Custom operators: Larq Compute Engine 0.16.
 """
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from flatbuffers.number_types import (
 )
 from numpy.typing import NDArray
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer.records import ABSENT, Flatbuffer, Op, Subgraph, Tensor
 from edgehybrid.flatbuffer.schema import TENSOR_TYPES, builtin_options, operator_name
 from edgehybrid.flatbuffer.table import File, Table
@@ -47,22 +46,32 @@ def read_flatbuffer(path: str | Path) -> Flatbuffer:
     """Reads a .tflite file whole.
 
     Raises:
-        ModelFileError: the file is missing, unreadable, empty, not TFLite, truncated or corrupted.
+        FlatbufferError: the file is missing, unreadable, empty, not TFLite, truncated or corrupted.
     """
     path = Path(path)
     try:
         if not path.is_file():
-            raise ModelFileError("There is no such model file.", received=path, allowed="a .tflite file")
+            raise FlatbufferError(
+                "There is no such model file.",
+                received=path,
+                allowed="a .tflite file",
+                next_step="Check the path, or make a file with: edgehybrid convert RUN --target aarch64",
+            )
         data = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"The model file cannot be read: {error}.", received=path) from error
+        raise FlatbufferError(
+            f"The model file cannot be read: {error}.",
+            received=path,
+            allowed="a .tflite file that may be read",
+            next_step="Check its permissions, or copy it to another place.",
+        ) from error
     return parse_flatbuffer(data, path)
 
 
 def parse_flatbuffer(data: bytes, source: str | Path) -> Flatbuffer:
     """Like ``read_flatbuffer``, from memory. Constants are views of ``data``; errors name ``source``."""
     if data[4:8] != IDENTIFIER:
-        raise ModelFileError(
+        raise FlatbufferError(
             "The file is not a TFLite flatbuffer.",
             received=f"{source}, {len(data)} bytes, with {data[4:8]!r} at bytes 4 to 7",
             allowed=f"a .tflite file, which has {IDENTIFIER!r} there",
@@ -74,11 +83,13 @@ def parse_flatbuffer(data: bytes, source: str | Path) -> Flatbuffer:
 def _flatbuffer(file: File) -> Flatbuffer:
     root = file.root()
     codes = [_code(code) for code in root.tables(1)]
-    buffers = [_buffer(buffer) for buffer in root.tables(4)]
+    places = [_place(buffer) for buffer in root.tables(4)]
+    buffers = [memoryview(file.data)[start : start + size] for start, size in places]
     subgraphs = tuple(_subgraph(subgraph, codes, buffers) for subgraph in root.tables(2))
     if not subgraphs:
         raise file.error("it has no subgraph")
-    return Flatbuffer(subgraphs, len(file.data), hashlib.sha256(file.data).hexdigest())
+    metadata = tuple((entry.string(0), entry.number(1, Uint32Flags)) for entry in root.tables(6))
+    return Flatbuffer(subgraphs, file.data, tuple(places), metadata)
 
 
 def _code(code: Table) -> tuple[str, bool]:
@@ -88,13 +99,14 @@ def _code(code: Table) -> tuple[str, bool]:
     return (code.string(1), False) if name == _CUSTOM else (name, True)
 
 
-def _buffer(buffer: Table) -> memoryview:
+def _place(buffer: Table) -> tuple[int, int]:
+    """Byte position and size of a buffer's content."""
     # Files above 2 GB keep the bytes behind the FlatBuffer; offsets 0 and 1 mean that they do not.
     offset, size = buffer.number(1, Uint64Flags), buffer.number(2, Uint64Flags)
     if offset <= 1:
         offset, size = buffer.vector(0, 1)
     buffer.file.check(offset, size)
-    return memoryview(buffer.file.data)[offset : offset + size]
+    return offset, size
 
 
 def _subgraph(graph: Table, codes: list[tuple[str, bool]], buffers: list[memoryview]) -> Subgraph:
@@ -118,7 +130,7 @@ def _op(op: Table, codes: list[tuple[str, bool]], tensors: int) -> Op:
         raise op.file.error(f"operator code {code} does not exist")
     name, is_builtin = codes[code]
     inputs, outputs = _indices(op, 1, ABSENT, tensors), _indices(op, 2, 0, tensors)
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     if is_builtin:
         options = builtin_options(op)
     elif name.startswith("Lce"):
@@ -164,7 +176,14 @@ def _tensor(tensor: Table, buffers: list[memoryview], *, is_used: bool) -> Tenso
         quantisation.number(6, Int32Flags) if quantisation else 0,
         is_variable=bool(tensor.number(5, Uint8Flags)),
         is_sparse=is_sparse,
+        unknown_axes=_unknown_axes(tensor),
     )
+
+
+def _unknown_axes(tensor: Table) -> tuple[int, ...]:
+    """Axes whose length the file leaves open: in the shape, or in the signature that stands beside it."""
+    lengths = (tensor.numbers(0), tensor.numbers(7))
+    return tuple(sorted({axis for shape in lengths for axis, n in enumerate(shape) if n == UNKNOWN_LENGTH}))
 
 
 def _shape(tensor: Table, is_used: bool) -> tuple[int, ...]:
@@ -177,5 +196,5 @@ def _shape(tensor: Table, is_used: bool) -> tuple[int, ...]:
     return shape
 
 
-def _error(tensor: Table, problem: str) -> ModelFileError:
+def _error(tensor: Table, problem: str) -> FlatbufferError:
     return tensor.file.error(f"tensor {tensor.string(3)[:80]!r} {problem}")

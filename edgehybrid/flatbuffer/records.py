@@ -1,12 +1,14 @@
 """What a .tflite file holds, as the reader hands it out."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 
 ABSENT = -1
 
@@ -28,6 +30,7 @@ class Tensor:
             one for each index of the axis ``quantized_dimension``; empty without quantisation.
         is_variable: keeps its value from one inference to the next.
         is_sparse: the zeros of the constant are left out of the file.
+        unknown_axes: the axes of unknown length.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Tensor:
     quantized_dimension: int
     is_variable: bool
     is_sparse: bool
+    unknown_axes: tuple[int, ...] = ()
 
     @property
     def has_scale(self) -> bool:
@@ -68,17 +72,17 @@ class Op:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Mapping[str, Any]
+    options: Mapping[str, object]
 
     def integer(self, option: str) -> int:
         """An option that is a whole number or a truth value; 0, most defaults, where the operator has no such option.
 
         Raises:
-            ModelFileError: it is something else, so the operator has the options of another one.
+            FlatbufferError: it is something else, so the operator has the options of another one.
         """
         value = self.options.get(option, 0)
         if not isinstance(value, int):
-            raise ModelFileError(
+            raise FlatbufferError(
                 f"The model file is damaged: the option {option} of a {self.name} is no whole number.", received=value
             )
         return int(value)
@@ -106,12 +110,25 @@ class Flatbuffer:
 
     Attributes:
         subgraphs: at least one; an interpreter starts with the first.
-        size_bytes, sha256: of the whole file.
+        content: the whole file, which constants are views of.
+        buffers: byte position and size of each, also of those that no tensor uses; two may be the same bytes.
+        metadata: name of each entry, and the number of its buffer as the file states it.
     """
 
     subgraphs: tuple[Subgraph, ...]
-    size_bytes: int
-    sha256: str
+    content: bytes = field(repr=False)
+    buffers: tuple[tuple[int, int], ...] = ()
+    metadata: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole file."""
+        return len(self.content)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the whole file. Who only runs it need not wait for it."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def ops(self) -> tuple[Op, ...]:

@@ -42,15 +42,15 @@ def operator_name(number: int) -> str:
     return OPERATORS.get(number, f"BUILTIN_{number}")
 
 
-def builtin_options(op: Table) -> dict[str, Any]:
+def builtin_options(op: Table) -> dict[str, object]:
     """The options of a builtin operator: name → number, text or tuple of numbers. Tables inside are left out.
 
     Empty for operators without options and for kinds of options that only a later schema knows.
 
     Raises:
-        ModelFileError: the options lead out of the file, or a list is longer than any sound one.
+        FlatbufferError: the options lead out of the file, or a list is longer than any sound one.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     for kind_field, table_field, kinds in _UNIONS:
         kind = kinds.get(op.number(kind_field, Uint8Flags), _NO_OPTIONS)
         table = op.table(table_field) if kind != _NO_OPTIONS else None
@@ -66,9 +66,9 @@ def option_names(kind: str) -> Mapping[str, str]:
     return {re.sub("(?=[A-Z])", "_", field).lower(): field[0].upper() + field[1:] for field in fields}
 
 
-def _read(kind: str, table: Table) -> dict[str, Any]:
+def _read(kind: str, table: Table) -> dict[str, object]:
     options = getattr(generated, kind)()
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     try:
         options.Init(table.file.data, table.position)
         for name, accessor in option_names(kind).items():

@@ -1,7 +1,7 @@
 """Reads the tables of a FlatBuffer that may be damaged. The format: https://flatbuffers.dev/internals.
 
 A FlatBuffer is a web of offsets, and a damaged one can point anywhere. So every access is checked against the
-length of the file, and the bytes copied are bounded: a bad file ends in ModelFileError, soon and
+length of the file, and the bytes copied are bounded: a bad file ends in FlatbufferError, soon and
 without a large allocation. The reader of the flatbuffers package checks nothing.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from flatbuffers import flexbuffers
 from flatbuffers.number_types import Int32Flags, SOffsetTFlags, UOffsetTFlags, VOffsetTFlags
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 
 # A vtable begins with its own size and the table's size; then comes the place of each field in the table.
 _VTABLE_HEADER_BYTES = 2 * VOffsetTFlags.bytewidth
@@ -32,11 +32,12 @@ class File:
         self._source = source
         self._budget_bytes = _COPIES_ALLOWED * len(data)
 
-    def error(self, problem: str) -> ModelFileError:
+    def error(self, problem: str) -> FlatbufferError:
         """The refusal of this file."""
-        return ModelFileError(
+        return FlatbufferError(
             f"The model file is damaged or of an unknown form: {problem}.",
             received=self._source,
+            allowed="a whole .tflite file, as a converter wrote it",
             next_step="Convert or copy the model again.",
         )
 

@@ -3,7 +3,7 @@
 from edgehybrid.networks.build import build_network, network_of
 from edgehybrid.networks.network import Layer, Network, Node
 from edgehybrid.networks.trainable import check_trainable
-from edgehybrid.networks.twin import FULL_PRECISION, float_twin
+from edgehybrid.networks.twin import FULL_PRECISION, float_twin, without_batch_norm
 from edgehybrid.recipe.network import FLOAT_BITS
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "check_trainable",
     "float_twin",
     "network_of",
+    "without_batch_norm",
 ]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -87,12 +87,12 @@ def refusal_of(error: ValidationError, tree: SourceTree, grammar: Grammar) -> Re
     return RecipeError(f"{where}: '{name}' must be {must_be}.", received=_shown(value), next_step=see)
 
 
-def _wrong_choice(what: str, value: Any, choices: Sequence[str], see: str) -> RecipeError:
+def _wrong_choice(what: str, value: object, choices: Sequence[str], see: str) -> RecipeError:
     next_step = did_you_mean(str(value), choices) or see
     return RecipeError(what, received=_shown(value), allowed=", ".join(choices), next_step=next_step)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A value as YAML writes it; only the outline of a section or of a long value."""
     if isinstance(value, dict):
         return f"a section with the keys {', '.join(value)}" if value else "an empty section"

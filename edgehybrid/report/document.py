@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 
 NOTHING = "–"
-_NUMBER = re.compile(rf"-?[0-9]+(\.[0-9]+)?|{NOTHING}")
+_NUMBER = re.compile(rf"-?[0-9][0-9,]*(\.[0-9]+)?|{NOTHING}")
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Plain text cells, not escaped for any language. Every row has one cell a header."""
 
     title: str
@@ -52,10 +52,10 @@ class Document:
 
     title: str
     comparisons: tuple[str, ...]
-    results: Table
+    results: ReportTable
     notes: tuple[str, ...]
-    boards: Table
+    boards: ReportTable
     plots: tuple[Plot, ...]
-    refused: Table
-    published: Table
-    provenance: Table
+    refused: ReportTable
+    published: ReportTable
+    provenance: ReportTable

@@ -3,13 +3,13 @@
 import html
 import re
 
-from edgehybrid.report.document import Document, Table
+from edgehybrid.report.document import Document, ReportTable
 
 # What could start markup or a new cell. Underscores stay: inside a word they mean nothing.
 _ACTIVE = re.compile(r"([\\`*\[\]|])")
 
 
-def markdown_table(table: Table) -> str:
+def markdown_table(table: ReportTable) -> str:
     """A pipe table: header, rule, one line a row; numbers to the right."""
     rule = ["---:" if numbers else "---" for numbers in table.columns_of_numbers]
     lines = [table.headers, rule, *table.rows]
@@ -31,7 +31,7 @@ def markdown_report(document: Document) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _section(table: Table) -> str:
+def _section(table: ReportTable) -> str:
     return f"## {table.title}\n\n{markdown_table(table)}" if table.rows else ""
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgehybrid.errors import EdgehybridError, RunError
+from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe
 from edgehybrid.results import Row
 from edgehybrid.runs.checkpoint import read_record
@@ -46,25 +47,28 @@ def recipe_of(row: Row, runs_folder: Path) -> Recipe:
 
     Raises:
         RunError: a missing or unreadable file of the run, or two hashes that differ.
-        ModelFileError: no sidecar, or a damaged one.
+        FlatbufferError: no sidecar, or a damaged one.
     """
-    run_name, model = _plain_name(row, "run"), _plain_name(row, "model")
+    run_name, flatbuffer = _plain_name(row, "run"), _plain_name(row, "model")
     run = open_run(runs_folder / run_name)
     checkpoint = read_record(run)
-    sidecar = read_sidecar(run.path / model)
+    sidecar = read_sidecar(run.path / flatbuffer)
     again = "Convert and benchmark the run again."
+    # A twin is made of the run's recipe, and of no checkpoint.
+    recipe = float_twin(run.recipe) if sidecar.twin else run.recipe
+    recipe_sha256 = recipe.sha256 if sidecar.twin else run.recipe_sha256
     for what, claimed, proof, next_step in (
-        ("recipe name", row.recipe, run.recipe.name, again),
-        ("recipe hash", row.recipe_sha256, run.recipe_sha256, again),
+        ("recipe name", row.recipe, recipe.name, again),
+        ("recipe hash", row.recipe_sha256, recipe_sha256, again),
         ("model hash", row.model_sha256, sidecar.model_sha256, "Benchmark the run's model again."),
         ("run of the model", sidecar.run, run.name, again),
-        ("recipe hash of the model", sidecar.recipe_sha256, run.recipe_sha256, again),
-        ("checkpoint hash of the model", sidecar.checkpoint_sha256, checkpoint.sha256, again),
+        ("recipe hash of the model", sidecar.recipe_sha256, recipe_sha256, again),
+        ("checkpoint hash of the model", sidecar.checkpoint_sha256, None if sidecar.twin else checkpoint.sha256, again),
     ):
-        if claimed is None or claimed != proof:
+        if claimed != proof:
             problem = f"The {what} is {_short(claimed)}, but the run says {_short(proof)}."
             raise RunError(problem, next_step=next_step)
-    return run.recipe
+    return recipe
 
 
 def _reading_order(row: Row) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Writes a report as one HTML page that needs nothing else: no script, no network, no other file."""
+"""Fills HTML pages that need nothing else: no script, no network, no other file; above all the report's."""
 
 from edgehybrid.errors import MissingExtraError
 from edgehybrid.report.document import Document
@@ -6,6 +6,15 @@ from edgehybrid.report.document import Document
 
 def html_page(document: Document) -> str:
     """The whole report. Every text is escaped; only the SVG of the plots, which is our own, goes in as it is.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    return rendered("page.html", document=document)
+
+
+def rendered(template: str, **content: object) -> str:
+    """One of the templates that stand beside this file, filled.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -21,4 +30,4 @@ def html_page(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(document=document)
+    return environment.get_template(template).render(**content)

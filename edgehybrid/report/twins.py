@@ -1,12 +1,11 @@
 """Says in one sentence what a hybrid network gains and loses against its float twin on the same device."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Data, NetworkRecipe, Recipe
 from edgehybrid.report.origin import Entry
-from edgehybrid.report.result_tables import is_number, measured_latency_ms
+from edgehybrid.report.result_tables import measured_latency_ms
 
 
 def compare_with_twins(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -16,7 +15,7 @@ def compare_with_twins(entries: Sequence[Entry]) -> tuple[str, ...]:
     several measurements of one recipe in one format only the newest is compared; an ``invalid`` one never.
     """
     newest: dict[Hashable, Entry] = {}
-    for entry in sorted(entries, key=lambda entry: str(entry.row.measured_at_utc)):
+    for entry in sorted(entries, key=lambda entry: entry.row.measured_at_utc):
         if entry.row.verdict != "invalid":
             newest[entry.recipe.sha256, entry.row.format, _place(entry)] = entry
     kept = sorted(newest.values(), key=lambda entry: entry.number)
@@ -30,8 +29,8 @@ def compare_with_twins(entries: Sequence[Entry]) -> tuple[str, ...]:
     )
 
 
-def _place(entry: Entry) -> tuple[Any, ...]:
-    return entry.row.device, entry.row.target, entry.row.threads, bool(entry.row.emulated)
+def _place(entry: Entry) -> tuple[Hashable, ...]:
+    return entry.row.device, entry.row.target, entry.row.threads, entry.row.emulated
 
 
 def _network_and_data(recipe: Recipe) -> tuple[NetworkRecipe, Data]:
@@ -46,7 +45,7 @@ def _is_float(recipe: Recipe) -> bool:
 
 def _sentence(hybrid: Entry, twin: Entry) -> str:
     ours, theirs = hybrid.row, twin.row
-    latencies = measured_latency_ms(hybrid, "median"), measured_latency_ms(twin, "median")
+    latencies = measured_latency_ms(ours, "median"), measured_latency_ms(theirs, "median")
     facts = (
         _ratio("measured size", ours.size_bytes, theirs.size_bytes, "smaller", "larger"),
         _ratio("measured median latency", *latencies, "shorter", "longer"),
@@ -62,14 +61,14 @@ def _sentence(hybrid: Entry, twin: Entry) -> str:
     )
 
 
-def _ratio(what: str, ours: Any, theirs: Any, less: str, more: str) -> str:
+def _ratio(what: str, ours: float | None, theirs: float | None, less: str, more: str) -> str:
     """Always a factor of at least 1, so that ``1.25× longer`` cannot be mistaken for a gain."""
-    if not (is_number(ours) and is_number(theirs) and ours > 0 and theirs > 0):
+    if not (ours and theirs):
         return f"{what} not compared"
     return f"{what} {theirs / ours:.2f}× {less}" if ours <= theirs else f"{what} {ours / theirs:.2f}× {more}"
 
 
-def _difference(what: str, ours: Any, theirs: Any) -> str:
-    if not (is_number(ours) and is_number(theirs)):
+def _difference(what: str, ours: float | None, theirs: float | None) -> str:
+    if ours is None or theirs is None:
         return f"{what} not compared"
     return f"{what} {ours - theirs:+.2f} points ({ours:.2f} % against {theirs:.2f} %)"

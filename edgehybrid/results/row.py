@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +21,10 @@ from edgehybrid.errors import RunError
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # The largest integer of SQLite; no field comes near.
 MAX_NUMBER = 2**63 - 1
-LATENCIES = ("latency_ms_median", "latency_ms_p95", "latency_ms_min", "latency_ms_std")
+LATENCIES = (
+    *("latency_ms_median", "latency_ms_p95", "latency_ms_min", "latency_ms_std"),
+    *("latency_ms_p5", "latency_ms_avg", "latency_ms_max", "init_ms", "first_warmup_ms"),
+)
 Verdict = Literal["unchecked", "valid", "suspect", "invalid"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
@@ -33,7 +36,7 @@ def _printable(text: str) -> str:
     return text
 
 
-def _is_json(value: Any) -> Any:
+def _is_json(value: dict[str, object]) -> dict[str, object]:
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -52,7 +55,8 @@ Text = Annotated[str, AfterValidator(_printable)]
 Count = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 # NaN is not comparable, and so refused. No field can be negative.
 Number = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
-Facts = Annotated[dict[str, Any], AfterValidator(_is_json)]
+# Stored rows have the facts of other versions and boards.
+Facts = Annotated[dict[str, object], AfterValidator(_is_json)]
 # JSON and SQLite's text have lists only.
 Sentences = Annotated[tuple[str, ...], Field(strict=False)]
 Time = Annotated[str, BeforeValidator(lambda text: _now_utc() if text is None else text)]
@@ -72,13 +76,28 @@ class Row(BaseModel):
     target: Text | None = Field(default=None, description="aarch64 or x86_64: what the flatbuffer was converted for")
     device: Text = Field(description="local, the name of a board, or ssh://…")
     board: Facts = Field(description="state of the board: processor, clock, governor, temperature …")
-    runtime: Text = Field(description="the interpreter that ran the model")
+    runtime: Text = Field(description="name and version of the interpreter that ran the model, and its kernels")
     isa: Text | None = Field(default=None, description="instruction set of the kernels that ran")
-    threads: Count = Field(description="threads of the interpreter")
+    threads: Count = Field(description="threads that ran an inference")
+    delegated_nodes: Count | None = Field(
+        default=None, description="nodes of the graph that the native runtime ran; null where another one did"
+    )
+    graph_nodes: Count | None = Field(default=None, description="nodes of the graph")
     latency_ms_median: Number | None = Field(default=None, description="ms for one image, of all runs of all sessions")
     latency_ms_p95: Number | None = Field(default=None, description="ms, 95th percentile")
     latency_ms_min: Number | None = Field(default=None, description="ms, the fastest run")
     latency_ms_std: Number | None = Field(default=None, description="ms, standard deviation")
+    latency_ms_p5: Number | None = Field(default=None, description="ms, 5th percentile")
+    latency_ms_avg: Number | None = Field(default=None, description="ms, mean")
+    latency_ms_max: Number | None = Field(default=None, description="ms, the slowest")
+    init_ms: Number | None = Field(default=None, description="ms to load the model, median of the sessions")
+    first_warmup_ms: Number | None = Field(default=None, description="ms, the first inference, median of the sessions")
+    session_spread_percent: Number | None = Field(
+        default=None, description="percent by which the medians of the sessions differ"
+    )
+    run_spread_percent: Number | None = Field(
+        default=None, description="percent of the median that the middle half of a session's runs spans, the largest"
+    )
     sessions: Count = Field(description="processes that were started one after the other")
     runs: Count = Field(description="timed inferences, all sessions together")
     energy_model_uj: Number | None = Field(default=None, description="µJ for one image, modelled, by rules and table")
@@ -112,12 +131,12 @@ class Row(BaseModel):
             raise ValueError(f"emulated: {self.emulated} with {', '.join(wrong)}")
         return self
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The row as JSON has it: every field, in order."""
         return self.model_dump(mode="json")
 
 
-def row_from(values: Mapping[str, Any]) -> Row:
+def row_from(values: Mapping[str, object]) -> Row:
     """The row of keys and values that come from a file.
 
     Raises:
@@ -129,7 +148,7 @@ def row_from(values: Mapping[str, Any]) -> Row:
         raise _refusal(error, values) from error
 
 
-def _refusal(error: ValidationError, values: Mapping[str, Any]) -> RunError:
+def _refusal(error: ValidationError, values: Mapping[str, object]) -> RunError:
     problems = error.errors()
     names = list(Row.model_fields)
     if unknown := [problem["loc"][0] for problem in problems if problem["type"] == "extra_forbidden"]:

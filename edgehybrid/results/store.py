@@ -15,7 +15,15 @@ from typing import Any
 from edgehybrid.errors import RunError
 from edgehybrid.results.row import Row, row_from
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
+# Columns that a version brought; rows of older stores have null there.
+_BROUGHT = {
+    2: ("delegated_nodes", "graph_nodes"),
+    3: (
+        *("latency_ms_p5", "latency_ms_avg", "latency_ms_max", "init_ms", "first_warmup_ms"),
+        *("session_spread_percent", "run_spread_percent"),
+    ),
+}
 # How long a writer waits for another one; an append takes milliseconds.
 BUSY_TIMEOUT_SECONDS = 30.0
 # What SQLite says where it cannot make the files that WAL mode needs, and of a file that was cut off.
@@ -43,9 +51,9 @@ def _definition(name: str, schema: Mapping[str, Any]) -> str:
     return f'"{name}" {sql_type}{" NOT NULL" if name in _REQUIRED else ""}'
 
 
-_DEFINITIONS = ", ".join(_definition(*item) for item in Row.model_json_schema()["properties"].items())
+_DEFINITIONS = {name: _definition(name, part) for name, part in Row.model_json_schema()["properties"].items()}
 _CREATE = (
-    f"CREATE TABLE results (id INTEGER PRIMARY KEY, {_DEFINITIONS})",
+    f"CREATE TABLE results (id INTEGER PRIMARY KEY, {', '.join(_DEFINITIONS.values())})",
     *(
         f"CREATE TRIGGER results_refuse_{event.lower()} BEFORE {event} ON results {condition}"
         "BEGIN SELECT RAISE(ABORT, 'results are append-only'); END"
@@ -71,13 +79,13 @@ def append(path: Path, row: Row) -> int:
     """
     values = [json.dumps(value) if name in _JSON else value for name, value in row.as_dict().items()]
     with _open(path, "mode=rwc") as connection:
-        if not _is_made(connection, path):
+        if not _version(connection, path):
             _switch_to_wal(connection)
         # IMMEDIATE waits for another writer here; a read lock that becomes a write lock later would not wait.
         connection.execute("BEGIN IMMEDIATE")
-        if not _is_made(connection, path):
-            for statement in _CREATE:
-                connection.execute(statement)
+        version = _version(connection, path)
+        for statement in _upgrade(version) if version else _CREATE:
+            connection.execute(statement)
         marks = ", ".join("?" * len(_NAMES))
         cursor = connection.execute(f"INSERT INTO results ({_COLUMNS}) VALUES ({marks})", values)
         connection.execute("COMMIT")
@@ -107,11 +115,13 @@ def salvage(
     given = {"recipe": recipe, "device": device, "run": run}
     filters = {key: value for key, value in given.items() if value is not None}
     condition = " AND ".join(f"{key} = ?" for key in filters) or "TRUE"
-    query = f"SELECT id, {_COLUMNS} FROM results WHERE {condition} ORDER BY id"
     notes: list[str] = []
     with _open_to_read(path, notes) as connection:
-        if not _is_made(connection, path):
+        version = _version(connection, path)
+        if not version:
             return [], notes
+        columns = ", ".join("NULL" if name in _missing(version) else f'"{name}"' for name in _NAMES)
+        query = f"SELECT id, {columns} FROM results WHERE {condition} ORDER BY id"
         found, problem = _readable(connection, query, [*filters.values()])
         if problem is not None:
             # From the end, for what stands behind a damaged page.
@@ -214,8 +224,19 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _is_made(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file holds our table; False for a new, empty file. Anything else is refused."""
+def _missing(version: int) -> list[str]:
+    """The columns that a store of this version lacks."""
+    return [name for later, names in _BROUGHT.items() if later > version for name in names]
+
+
+def _upgrade(version: int) -> list[str]:
+    """What makes a store of this version one of ours; nothing for one of ours."""
+    added = [f"ALTER TABLE results ADD COLUMN {_DEFINITIONS[name]}" for name in _missing(version)]
+    return [*added, f"PRAGMA user_version = {SCHEMA_VERSION}"] if added else []
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of our table; 0 for a new, empty file. Anything else is refused."""
     # In this order: another process may make the table, and set the version with it, in between.
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -232,4 +253,4 @@ def _is_made(connection: sqlite3.Connection, path: Path) -> bool:
             allowed=f"schema version {SCHEMA_VERSION}",
             next_step="pip install --upgrade edgehybrid",
         )
-    return bool(tables)
+    return int(version) if tables else 0

@@ -5,7 +5,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgehybrid.errors import ModelFileError, RunError
+from edgehybrid.errors import FlatbufferError, RunError
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.run_folder import find_run
 from edgehybrid.runs.sidecar import Sidecar, flatbuffers_in, is_for, read_sidecar, sidecar_path
@@ -25,7 +25,17 @@ class Artefact:
 
     @property
     def recipe(self) -> Recipe:
-        """What was trained."""
+        """What was trained.
+
+        Raises:
+            FlatbufferError: nothing was, here: the model is a user's own.
+        """
+        if self.sidecar.recipe is None:
+            raise FlatbufferError(
+                "The model was not trained here, so no recipe says which images it is for.",
+                received=f"{self.path}, converted from {self.sidecar.source}",
+                next_step="Name a recipe with its data: edgehybrid evaluate MODEL --data RECIPE.",
+            )
         return self.sidecar.recipe
 
 
@@ -33,15 +43,15 @@ def open_artefact(path: Path) -> Artefact:
     """Reads a flatbuffer's hash and its sidecar.
 
     Raises:
-        ModelFileError: one of the two is missing or damaged, or they do not belong together.
+        FlatbufferError: one of the two is missing or damaged, or they do not belong together.
     """
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelFileError(f"The model file cannot be read: {error}.", received=path) from error
+        raise FlatbufferError(f"The model file cannot be read: {error}.", received=path) from error
     sidecar = read_sidecar(path)
     if sidecar.model_sha256 != sha256:
-        raise ModelFileError(
+        raise FlatbufferError(
             "The sidecar is about another flatbuffer.",
             received=f"{path}: {sha256[:12]}…",
             allowed=f"{sidecar.model_sha256[:12]}…",
@@ -50,27 +60,29 @@ def open_artefact(path: Path) -> Artefact:
     return Artefact(path, sidecar)
 
 
-def find_artefact(runs: Path, model_or_run: str | None) -> Artefact:
-    """The flatbuffer of that path; or the newest one of that run, or of the newest run, for this machine if there is
-    one.
+def find_artefact(runs: Path, run_or_flatbuffer: str | None, machine: str | None = None) -> Artefact:
+    """The flatbuffer of that path; or the newest one of that run, or of the newest run, for a machine if there is one.
+
+    Args:
+        machine: its architecture; by default this machine's.
 
     Raises:
         RunError: there is no such file or run, or the run has no flatbuffer.
-        ModelFileError: see ``open_artefact``.
+        FlatbufferError: see ``open_artefact``.
     """
-    if model_or_run is not None and Path(model_or_run).is_file():
-        return open_artefact(Path(model_or_run))
-    if model_or_run is not None and model_or_run.endswith(".tflite"):
-        raise RunError("There is no such model file.", received=model_or_run)
-    run = find_run(runs, model_or_run)
+    if run_or_flatbuffer is not None and Path(run_or_flatbuffer).is_file():
+        return open_artefact(Path(run_or_flatbuffer))
+    if run_or_flatbuffer is not None and run_or_flatbuffer.endswith(".tflite"):
+        raise RunError("There is no such model file.", received=run_or_flatbuffer)
+    run, machine = find_run(runs, run_or_flatbuffer), machine or platform.machine()
     found = flatbuffers_in(run.path)
     if not found:
         raise RunError(
             "The run has no flatbuffer.",
             received=run.path,
-            next_step=f"Convert it with 'edgehybrid convert {run.path} --target {platform.machine()}'.",
+            next_step=f"Convert it with 'edgehybrid convert {run.path} --target {machine}'.",
         )
-    here = [path for path in found if is_for(path, platform.machine())]
+    here = [path for path in found if is_for(path, machine)]
     return open_artefact((here or found)[0])
 
 

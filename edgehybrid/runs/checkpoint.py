@@ -201,7 +201,7 @@ def wrong_arrays(run: RunFolder, record: Record) -> RunError:
     return _damaged(run.path / "checkpoint" / record.file, "its arrays are not those of this network")
 
 
-def _pack(arrays: dict[str, Any]) -> bytes:
+def _pack(arrays: dict[str, NDArray[Any]]) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     return stream.getvalue()
@@ -227,7 +227,7 @@ def _point_at(record: Record, folder: Path) -> None:
     write_atomically(folder / "latest.json", json.dumps(fields, indent=2).encode())
 
 
-def _sha256_of_fields(fields: dict[str, Any]) -> str:
+def _sha256_of_fields(fields: Mapping[str, object]) -> str:
     others = {name: value for name, value in fields.items() if name != "record_sha256"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 

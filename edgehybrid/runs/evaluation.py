@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edgehybrid.errors import ModelFileError, RunError
+from edgehybrid.errors import FlatbufferError, RunError
 from edgehybrid.files import write_atomically
 from edgehybrid.runs.artefact import Artefact
 
@@ -17,7 +17,9 @@ class Accuracy(BaseModel):
         images: how many test images there are.
         images_per_second: of the network alone, without reading images.
         isa: instructions of the kernels that ran; None where the runtime does not tell.
-        threads: None where they were not chosen.
+        threads: that ran; None where the runtime does not tell.
+        delegated_nodes: nodes of the graph that the native runtime ran; None where another one did.
+        graph_nodes: nodes of the graph; None where there is no flatbuffer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
@@ -29,6 +31,8 @@ class Accuracy(BaseModel):
     runtime: str
     isa: str | None = None
     threads: int | None = None
+    delegated_nodes: int | None = None
+    graph_nodes: int | None = None
 
 
 class KerasEvaluation(Accuracy):
@@ -71,7 +75,7 @@ def evaluation_of(artefact: Artefact) -> Evaluation | None:
     """What ``evaluate`` found for exactly this flatbuffer; None if it did not look at it.
 
     Raises:
-        ModelFileError: the file of ``evaluate`` is damaged.
+        FlatbufferError: the file of ``evaluate`` is damaged.
     """
     file = evaluation_file(artefact.path)
     try:
@@ -79,7 +83,7 @@ def evaluation_of(artefact: Artefact) -> Evaluation | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        raise ModelFileError(
+        raise FlatbufferError(
             f"The evaluation is damaged: {file}: {error}.", next_step="Evaluate the flatbuffer again."
         ) from error
     return found if found.model_sha256 == artefact.sha256 else None

@@ -6,12 +6,15 @@ No TensorFlow: what is wrong must be said before it is loaded, and before other 
 import json
 import os
 import re
+import socket
 from typing import Any, NamedTuple
 
 from edgehybrid.errors import UsageError
 
 _ADDRESS = re.compile(r"(?P<host>[^\[\]:/@\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65535
+# A machine that is up answers at once, also from far away.
+_PROBE_SECONDS = 2.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _FORM = '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}'
 
@@ -36,6 +39,18 @@ class Cluster(NamedTuple):
         """A worker in words."""
         host, port = self.addresses[worker]
         return f"worker {worker} ({host}:{port})"
+
+    def unreachable(self) -> list[int]:
+        """The other workers at whose address nobody listens, or whose machine keeps silent."""
+        return [other for other in range(self.workers) if other != self.worker and not _listens(self.addresses[other])]
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=_PROBE_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def cluster_of_environment() -> Cluster:
@@ -73,9 +88,13 @@ def cluster_of_environment() -> Cluster:
             received=workers[0],
             next_step="List all workers, or leave '--strategy workers' out.",
         )
-    if (layer := config.get("rpc_layer", "grpc")) != "grpc":
-        what = "TF_CONFIG names an rpc_layer that is not known."
-        raise UsageError(what, received=layer, allowed="grpc, or no such key")
+    # TensorFlow takes null as no such key.
+    if (layer := config.get("rpc_layer")) not in (None, "grpc"):
+        raise UsageError(
+            "TF_CONFIG names an rpc_layer that is not known.",
+            received=json.dumps(layer, ensure_ascii=False),
+            allowed='"grpc", null, or no such key',
+        )
     addresses = tuple(map(_address, workers))
     listeners = [(_host_in_one_form(host), port) for host, port in addresses]
     for address, listener in zip(addresses, listeners, strict=True):

@@ -29,10 +29,11 @@ from edgehybrid.training.available_memory import available_bytes
 from edgehybrid.training.earlier_run import find_first_stage, find_teacher
 from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
-from edgehybrid.training.replicas import Replicas, StrategyName, lost_workers_explained
+from edgehybrid.training.replicas import Replicas, lost_workers_explained
 from edgehybrid.training.schedules import learning_rate, weight_decay
 from edgehybrid.training.step import StepResult, Trainer, Wish
 from edgehybrid.training.step_memory import Demand
+from edgehybrid.training.strategy import StrategyName
 from edgehybrid.training.writer import Arrays, OnEpoch, Writer
 
 # Called before the first step, with the images.
@@ -59,7 +60,7 @@ def train(
     Raises:
         RecipeError, DataError, RunError: an impossible network, no data, no teacher; then no folder is made.
         UsageError: the workers have different recipes, or cannot share a batch; then no folder is made.
-        EdgehybridError: too little memory, and no folder is made; or the loss is not a number, or a worker is gone.
+        EdgehybridError: too little memory, and no folder is made; or the loss is not finite, or a worker is gone.
     """
     replicas = Replicas(strategy)
     with lost_workers_explained(replicas):
@@ -73,6 +74,7 @@ def train(
         replicas.on_chief(make_run)
         # All workers must see the chief's folder: they read its checkpoints when they resume.
         run = open_run(runs / replicas.from_chief(made[0].name if made else ""))
+    with lost_workers_explained(replicas, run):
         return run, session.run_epochs(run, on_step, on_epoch, on_start)
 
 
@@ -94,7 +96,7 @@ def resume(
             next_step="Train a new run with 'edgehybrid train RECIPE --set training.epochs=…'.",
         )
     replicas = Replicas(strategy)
-    with lost_workers_explained(replicas):
+    with lost_workers_explained(replicas, run):
         session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
         return session.run_epochs(run, on_step, on_epoch, on_start)
 

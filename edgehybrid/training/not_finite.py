@@ -1,4 +1,4 @@
-"""What a user reads when a training's numbers are none any more: where, what to change, which checkpoint is left."""
+"""What a user reads when a training's numbers are no longer finite: where, what to change, which checkpoint is left."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def not_finite(what: str, where: str, layer: str | None, kept: str) -> Edgehybri
     if layer is not None:
         where += f", first in layer {layer}"
     return EdgehybridError(
-        f"{what} is not a number any more: {where}.",
+        f"{what} is not finite any more: {where}.",
         next_step=f"Lower training.optimizer.learning_rate, or set training.gradient_clip_norm. The run keeps {kept}.",
     )
 

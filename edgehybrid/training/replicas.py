@@ -4,19 +4,23 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from textwrap import shorten
 
 from edgehybrid.data.sharding import Shard
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.model.compat import tf
-from edgehybrid.training.cluster import cluster_of_environment
+from edgehybrid.runs.run_folder import RunFolder
+from edgehybrid.training.cluster import Cluster, cluster_of_environment
+from edgehybrid.training.strategy import StrategyName
 
 # What TensorFlow raises in the other workers when one dies, depending on where they wait for it.
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError)
 
+# TensorFlow's coordination service tells at length where to look in the logs that we hold back.
+_REASON_CHARACTERS = 160
+
 # Long enough for a hash, for the name of a run, and for an error in four parts.
 TEXT_BYTES = 4096
-StrategyName = Literal["one", "mirrored", "workers"]
 
 
 class Replicas:
@@ -24,14 +28,16 @@ class Replicas:
 
     Attributes:
         strategy: TensorFlow's distribution strategy.
+        cluster: the workers of several machines, or None.
         worker, workers: number of this process, and of all; 0 and 1 without several machines.
     """
 
     def __init__(self, name: StrategyName = "one") -> None:
+        self.cluster: Cluster | None = None
         self.worker, self.workers = 0, 1
         if name == "workers":
-            cluster = cluster_of_environment()
-            self.worker, self.workers = cluster.worker, cluster.workers
+            self.cluster = cluster_of_environment()
+            self.worker, self.workers = self.cluster.worker, self.cluster.workers
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         elif name == "mirrored":
             self.strategy = tf.distribute.MirroredStrategy()
@@ -105,24 +111,37 @@ class Replicas:
 
 
 @contextmanager
-def lost_workers_explained(replicas: Replicas) -> Iterator[None]:
-    """Turns TensorFlow's errors about another worker that is gone into one of ours."""
+def lost_workers_explained(replicas: Replicas, run: RunFolder | None = None) -> Iterator[None]:
+    """Turns TensorFlow's errors about another worker that is gone into one of ours.
+
+    Args:
+        run: what is trained, once its folder is there: it can be resumed.
+
+    Raises:
+        EdgehybridError: who is gone, if its address tells, and how to go on.
+    """
     try:
         yield
-    except _LOST as error:
-        if replicas.workers == 1:
+    except tf.errors.OpError as error:
+        if replicas.cluster is None:
             raise
+        gone = [replicas.cluster.name_of(worker) for worker in replicas.cluster.unreachable()]
+        if not gone and not isinstance(error, _LOST):
+            raise
+        who = " and ".join(gone) or "another worker"
+        again = "the same command" if run is None else f"'edgehybrid train --resume {run.path} --strategy workers'"
         raise EdgehybridError(
-            "Another worker is gone; training several copies needs all of them.",
-            received=f"worker {replicas.worker} of {replicas.workers}: {_reason(error.message)}",
-            next_step="Mend what the other worker reports. Then start all workers again: with "
-            "'edgehybrid train --resume RUN --strategy workers' if there is a run folder.",
+            f"{who[0].upper()}{who[1:]} {'are' if len(gone) > 1 else 'is'} gone; training needs all workers.",
+            received=f"worker {replicas.worker} of {replicas.workers} stopped; TensorFlow says: "
+            f"{_reason(error.message)}",
+            next_step=f"Mend what the lost worker reports, then start all workers again with {again}.",
         ) from error
 
 
 def _reason(message: str) -> str:
     """The line of TensorFlow's message that says what happened, among lines of our stack and its graph's nodes."""
-    if aborted := re.search(r"Collective ops is aborted by: *(.+)", message):
-        return aborted[1]
     stack = (" ", "\t", "Graph execution error:", "Detected at node ")
-    return next((line for line in message.splitlines() if line and not line.startswith(stack)), message)
+    line = next((line for line in message.splitlines() if line and not line.startswith(stack)), message)
+    if aborted := re.search(r"Collective ops is aborted by: *(.+)", message):
+        line = aborted[1]
+    return shorten(line, _REASON_CHARACTERS, placeholder=" …")

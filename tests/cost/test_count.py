@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from processes import call, modules_after_command, refuse
+from tiny_flatbuffers import TinyOp, TinyTensor, float_flatbuffer, packed_flatbuffer, tflite_bytes
 from tiny_layers import Writer
-from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
 
 from edgehybrid.recipe import load_recipe, recipe_names
 from edgehybrid.runs.run_folder import RunFolder
@@ -46,6 +46,14 @@ def unknown(tmp_path: Path) -> str:
     return "unknown.tflite"
 
 
+@pytest.fixture
+def weightless(tmp_path: Path) -> str:
+    """A model without layers."""
+    tensors = [TinyTensor("a", (1, 4)), TinyTensor("b", (1, 4))]
+    (tmp_path / "weightless.tflite").write_bytes(tflite_bytes(tensors, [TinyOp("LEAKY_RELU", [0], [1])], [0], [1]))
+    return "weightless.tflite"
+
+
 # What is counted.
 
 
@@ -75,7 +83,7 @@ def test_a_file_of_the_papers_name_is_not_the_papers_table(tmp_path: Path) -> No
 
 
 def test_a_model_needs_no_sidecar(tmp_path: Path) -> None:
-    (tmp_path / "foreign.tflite").write_bytes(float_model())
+    (tmp_path / "foreign.tflite").write_bytes(float_flatbuffer())
     found = document(["foreign.tflite"], tmp_path)
     assert (found["model"], found["rules"], found["recipe"], found["macs"]) == ("foreign.tflite", "full", None, 900)
     assert found["energy_efficiency_fp"] is None
@@ -93,7 +101,7 @@ def test_a_model_with_its_sidecar_is_compared_with_its_recipe(converted_run: Run
 
 
 def test_several_inputs_give_results_in_order(tmp_path: Path) -> None:
-    (tmp_path / "foreign.tflite").write_bytes(packed_model())
+    (tmp_path / "foreign.tflite").write_bytes(packed_flatbuffer())
     results = document(["xnor_res", "foreign.tflite"], tmp_path)["results"]
     assert [row.get("model", row["recipe"]) for row in results] == ["xnor_res", "foreign.tflite"]  # type: ignore[attr-defined]
 
@@ -118,6 +126,11 @@ def test_csv_of_layers_has_a_line_a_layer(tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(output(["xnor_res", "--csv", "--layers"], tmp_path))))
     assert len(rows) == 22
     assert (rows[0]["input"], rows[0]["rules"], rows[0]["name"]) == ("xnor_res", "paper", "conv1")
+
+
+def test_csv_of_a_flatbuffer_without_layers_is_a_header(weightless: str, tmp_path: Path) -> None:
+    done = call(["cost", weightless, "--csv", "--layers"], tmp_path)
+    assert done.stdout == output(["xnor_res", "--csv", "--layers"], tmp_path).splitlines()[0] + "\n"
 
 
 def test_sensitivity_ends_in_one_sentence(tmp_path: Path) -> None:
@@ -240,10 +253,8 @@ def test_refuses_an_operator_that_is_not_counted_unless_it_is_allowed(unknown: s
     assert json.loads(done.stdout)["uncounted_ops"] == {"edgetpu-custom-op": 1}
 
 
-def test_a_file_without_weights_costs_nothing_and_says_so(tmp_path: Path) -> None:
-    tensors = [TinyTensor("a", (1, 4)), TinyTensor("b", (1, 4))]
-    (tmp_path / "empty.tflite").write_bytes(tflite_bytes(tensors, [TinyOp("LEAKY_RELU", [0], [1])], [0], [1]))
-    done = call(["cost", "empty.tflite", "--json"], tmp_path)
+def test_a_file_without_weights_costs_nothing_and_says_so(weightless: str, tmp_path: Path) -> None:
+    done = call(["cost", weightless, "--json"], tmp_path)
     found = json.loads(done.stdout)
     assert (done.returncode, found["energy_uj"], found["macs"]) == (0, 0, 0)
     assert found["listed_ops"] == {"LEAKY_RELU": 1}
@@ -257,12 +268,12 @@ def test_refuses_a_model_that_is_none(tmp_path: Path) -> None:
 
 
 def test_refuses_the_papers_rules_for_a_model_without_a_sidecar(tmp_path: Path) -> None:
-    (tmp_path / "foreign.tflite").write_bytes(float_model())
+    (tmp_path / "foreign.tflite").write_bytes(float_flatbuffer())
     refuse(["cost", "foreign.tflite", "--rules", "paper"], tmp_path, 2, "without a sidecar", "--rules full")
 
 
 def test_refuses_an_order_of_networks_counted_by_different_rules(tmp_path: Path) -> None:
-    (tmp_path / "foreign.tflite").write_bytes(float_model())
+    (tmp_path / "foreign.tflite").write_bytes(float_flatbuffer())
     refuse(["cost", "--sensitivity", "foreign.tflite", "digits"], tmp_path, 2, "different rules", "--rules full")
 
 
@@ -278,7 +289,14 @@ def test_refuses_a_sidecar_without_a_known_format(converted_run: RunFolder, tmp_
     shutil.copy(converted_run.path / "model.float32.x86_64.tflite", tmp_path / "model.tflite")
     sidecar = json.loads((converted_run.path / "model.float32.x86_64.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(sidecar | {"format": "float16"}))
-    refuse(["cost", "model.tflite"], tmp_path, 1, "The sidecar is damaged", "format: ", "'packed', 'float32' or 'int8'")
+    refuse(
+        ["cost", "model.tflite"],
+        tmp_path,
+        1,
+        "The sidecar is damaged",
+        "format: ",
+        "'packed', 'float32', 'int8' or 'packed_int8'",
+    )
 
 
 def test_a_missing_matplotlib_is_named(tmp_path: Path) -> None:

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report_samples import sidecar_of
+from tiny_flatbuffers import TinyOp, TinyTensor, float_flatbuffer, packed_flatbuffer, tflite_bytes
 from tiny_layers import Writer, packed_file
-from tiny_models import TinyOp, TinyTensor, float_model, packed_model, tflite_bytes
 from tiny_runs import tiny_recipe
 
 from edgehybrid.cost import cost_of
 from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
 from edgehybrid.cost.rules import FULL, PAPER, RULE_SETS
 from edgehybrid.cost.tables import load_table
-from edgehybrid.errors import ConversionError, ModelFileError, UsageError
+from edgehybrid.errors import ConversionError, FlatbufferError, UsageError
 from edgehybrid.flatbuffer import Flatbuffer, parse_flatbuffer, read_flatbuffer
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
@@ -24,13 +24,13 @@ SPLIT = tiny_recipe("network.placement.float_fraction=0.25")
 TWO_BIT = tiny_recipe("network.placement.weight_bits=2", "network.placement.activation_bits=2")
 
 
-def model_of(recipe: Recipe) -> Flatbuffer:
+def flatbuffer_of(recipe: Recipe) -> Flatbuffer:
     return parse_flatbuffer(packed_file(network_of(recipe)), "model")
 
 
 @pytest.mark.parametrize("recipe", [tiny_recipe(), SPLIT, TWO_BIT], ids=["binary", "split", "2 bits"])
 def test_a_file_alone_costs_what_its_recipe_costs_by_full_rules(recipe: Recipe) -> None:
-    by_file = cost_of_flatbuffer(model_of(recipe)).as_dict()
+    by_file = cost_of_flatbuffer(flatbuffer_of(recipe)).as_dict()
     by_recipe = cost_of(recipe, FULL).as_dict()
     same = [key for key in by_recipe if key.startswith("energy_") and "efficiency" not in key]
     assert len(same) > 10
@@ -42,7 +42,7 @@ def test_a_file_alone_costs_what_its_recipe_costs_by_full_rules(recipe: Recipe) 
 
 @pytest.mark.parametrize("rules", RULE_SETS)
 def test_with_its_recipe_a_file_costs_what_the_recipe_costs_by_any_rules(rules: str) -> None:
-    found = cost_of_flatbuffer(model_of(SPLIT), RULE_SETS[rules], sidecar=sidecar_of(b"", SPLIT)).as_dict()
+    found = cost_of_flatbuffer(flatbuffer_of(SPLIT), RULE_SETS[rules], sidecar=sidecar_of(b"", SPLIT)).as_dict()
     expected = cost_of(SPLIT, RULE_SETS[rules]).as_dict()
     for key in expected.keys() - {"peak_activation_float_bits", "peak_activation_packed_bits"}:
         assert found[key] == expected[key], key
@@ -50,9 +50,9 @@ def test_with_its_recipe_a_file_costs_what_the_recipe_costs_by_any_rules(rules: 
 
 def test_a_float32_file_costs_what_the_full_precision_network_costs(converted_run: RunFolder) -> None:
     path = converted_run.path / "model.float32.x86_64.tflite"
-    model = read_flatbuffer(path)
+    flatbuffer = read_flatbuffer(path)
     for rules in (PAPER, FULL):
-        found = cost_of_flatbuffer(model, rules, sidecar=read_sidecar(path)).as_dict()
+        found = cost_of_flatbuffer(flatbuffer, rules, sidecar=read_sidecar(path)).as_dict()
         assert (found["energy_efficiency_fp"], found["memory_compression_fp"]) != (1, 1)  # references of width 1
         twin = converted_run.recipe.model_copy(
             update={"network": tiny_recipe("network.placement.full_precision=[all]").network}
@@ -61,13 +61,13 @@ def test_a_float32_file_costs_what_the_full_precision_network_costs(converted_ru
 
 
 def test_without_a_recipe_there_are_no_ratios() -> None:
-    found = cost_of_flatbuffer(parse_flatbuffer(packed_model(), "model")).as_dict()
+    found = cost_of_flatbuffer(parse_flatbuffer(packed_flatbuffer(), "model")).as_dict()
     assert (found["recipe"], found["energy_efficiency_fp"], found["memory_compression_xnor"]) == (None, None, None)
     assert found["listed_ops"] == {"LceQuantize": 1, "LceBconv2d scales": 1}
 
 
 def test_a_foreign_float_model_is_counted_by_hand() -> None:
-    found = cost_of_flatbuffer(parse_flatbuffer(float_model(), "model")).as_dict()
+    found = cost_of_flatbuffer(parse_flatbuffer(float_flatbuffer(), "model")).as_dict()
     # CONV_2D: 50 inputs, 72 weights, 36 outputs, 648 MACs. FULLY_CONNECTED: 36, 252, 7, 252.
     accesses, macs = 50 + 72 + 36 + 36 + 252 + 7, 648 + 252
     assert found["energy_uj"] == pytest.approx((accesses * 80 + macs * 3.25) / 1e6, rel=1e-15)
@@ -88,18 +88,20 @@ def test_int8_macs_are_integer_macs() -> None:
 
 def test_another_network_in_the_file_is_named() -> None:
     with pytest.raises(ConversionError, match="'stage1_block1_conv1' was to be packed but"):
-        cost_of_flatbuffer(model_of(SPLIT), sidecar=sidecar_of(b"", tiny_recipe()))
+        cost_of_flatbuffer(flatbuffer_of(SPLIT), sidecar=sidecar_of(b"", tiny_recipe()))
 
 
 def test_refuses_rules_for_shortcuts_without_a_recipe() -> None:
     with pytest.raises(UsageError, match="without a sidecar") as caught:
-        cost_of_flatbuffer(parse_flatbuffer(packed_model(), "model"), PAPER)
+        cost_of_flatbuffer(parse_flatbuffer(packed_flatbuffer(), "model"), PAPER)
     assert "shortcut_maps=shared" in str(caught.value.received)
 
 
 def test_rules_that_are_not_about_shortcuts_need_no_recipe() -> None:
     rules = replace(FULL, name="changed", alpha_macs="free")
-    assert cost_of_flatbuffer(parse_flatbuffer(packed_model(), "model"), rules).as_dict()["energy_alpha_mac_uj"] == 0
+    assert (
+        cost_of_flatbuffer(parse_flatbuffer(packed_flatbuffer(), "model"), rules).as_dict()["energy_alpha_mac_uj"] == 0
+    )
 
 
 UNKNOWN = tflite_bytes(
@@ -108,7 +110,7 @@ UNKNOWN = tflite_bytes(
 
 
 def test_refuses_operators_that_are_not_counted() -> None:
-    with pytest.raises(ModelFileError, match="not counted") as caught:
+    with pytest.raises(FlatbufferError, match="not counted") as caught:
         cost_of_flatbuffer(parse_flatbuffer(UNKNOWN, "model"))
     assert (caught.value.received, caught.value.next_step) == (
         "1 edgetpu-custom-op",

@@ -5,14 +5,14 @@ from dataclasses import fields, replace
 import pytest
 
 from edgehybrid.census.logical_layers import LogicalLayer, layers_of_network
-from edgehybrid.cost.moons import MoonsModel, moons_model
+from edgehybrid.cost.moons import MoonsConstants, moons_constants
 from edgehybrid.errors import UsageError
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import load_recipe
 
 INFINITE = float("inf")
 # Everything fits on the chip.
-ROOMY = MoonsModel(dram_pj=1000, weight_memory_bits=INFINITE, activation_memory_bits=INFINITE)
+ROOMY = MoonsConstants(dram_pj=1000, weight_memory_bits=INFINITE, activation_memory_bits=INFINITE)
 # 8×8×4 in, 3×3, 8×8×10 out: 360 weights, 640 outputs, 64 * 360 = 23040 MACs.
 LAYER = LogicalLayer("conv", "conv", 4, 10, (3, 3), (8, 8), (8, 8), 4, 16, 16, 0)
 
@@ -62,10 +62,10 @@ def test_activations_that_do_not_fit_go_out_and_come_back() -> None:
     assert small.energy_of([LAYER]).dram_pj - ROOMY.energy_of([LAYER]).dram_pj == 2 * 1000 * 160 / 16
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(MoonsModel)])
+@pytest.mark.parametrize("name", [field.name for field in fields(MoonsConstants)])
 def test_every_constant_matters(name: str) -> None:
     layers = layers_of_network(network_of(load_recipe("hybrid_res_c")))
-    small = MoonsModel(dram_pj=500, weight_memory_bits=1e5, activation_memory_bits=1e4)
+    small = MoonsConstants(dram_pj=500, weight_memory_bits=1e5, activation_memory_bits=1e4)
     changed = replace(small, **{name: getattr(small, name) * 1.5})
     assert changed.energy_of(layers).total_pj != small.energy_of(layers).total_pj
 
@@ -78,22 +78,22 @@ def test_fewer_bits_never_cost_more() -> None:
 
 
 def test_every_constant_is_documented() -> None:
-    for field in fields(MoonsModel):
-        assert field.name in (MoonsModel.__doc__ or "")
+    for field in fields(MoonsConstants):
+        assert field.name in (MoonsConstants.__doc__ or "")
 
 
 SETTINGS = ["dram_pj=640", "weight_memory_bits=0", "activation_memory_bits=1e6"]
 
 
 def test_settings_are_read() -> None:
-    assert moons_model([*SETTINGS, "mac_pj=2"]) == MoonsModel(640, 0, 1e6, mac_pj=2)
+    assert moons_constants([*SETTINGS, "mac_pj=2"]) == MoonsConstants(640, 0, 1e6, mac_pj=2)
 
 
 @pytest.mark.parametrize("missing", range(3))
 def test_refuses_a_missing_constant_by_name(missing: int) -> None:
     settings = [setting for number, setting in enumerate(SETTINGS) if number != missing]
     with pytest.raises(UsageError, match=f"needs the constant '{SETTINGS[missing].split('=')[0]}'"):
-        moons_model(settings)
+        moons_constants(settings)
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_refuses_a_missing_constant_by_name(missing: int) -> None:
 )
 def test_refuses_a_constant_that_cannot_be(setting: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        moons_model([*SETTINGS, setting])
+        moons_constants([*SETTINGS, setting])

@@ -6,8 +6,8 @@ import pytest
 
 from edgehybrid.census.logical_layers import LogicalLayer, layers_of_network
 from edgehybrid.cost.rules import FULL, PAPER, load_rules
-from edgehybrid.cost.sensitivity import Counted, sensitivity_of
-from edgehybrid.cost.tables import Constant, EnergyTable, load_table, table_names
+from edgehybrid.cost.sensitivity import LayersAndClasses, sensitivity_of
+from edgehybrid.cost.tables import EnergyConstant, EnergyTable, load_table, table_names
 from edgehybrid.errors import UsageError
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import load_recipe
@@ -15,8 +15,8 @@ from edgehybrid.recipe import load_recipe
 
 def table(name: str, access_pj: float, mac_pj: float) -> EnergyTable:
     constants = {
-        "access": Constant(access_pj, 32, 10, "a test"),
-        "mac": Constant(mac_pj, 32, 10, "a test"),
+        "access": EnergyConstant(access_pj, 32, 10, "a test"),
+        "mac": EnergyConstant(mac_pj, 32, 10, "a test"),
     }
     return EnergyTable(name, "a test", constants, {"memory_access": ("access",), "float_mac": ("mac",)})
 
@@ -28,7 +28,7 @@ def layer(macs: int, outputs: int) -> LogicalLayer:
 
 # Accesses: 1 + weights + outputs. busy: 1 + 10 + 10 = 21, 100 MACs. wide: 1 + 1 + 40 = 42, 40 MACs.
 BUSY, WIDE = ([layer(100, 10)], 10), ([layer(40, 40)], 10)
-NETWORKS: dict[str, Counted] = {"busy": BUSY, "wide": WIDE}
+NETWORKS: dict[str, LayersAndClasses] = {"busy": BUSY, "wide": WIDE}
 
 
 def test_finds_the_factor_at_which_the_order_changes() -> None:
@@ -96,6 +96,6 @@ def test_equal_networks_keep_the_order_of_the_call() -> None:
 
 
 @pytest.mark.parametrize("networks", [{}, {"busy": BUSY}])
-def test_refuses_fewer_than_two_networks(networks: dict[str, Counted]) -> None:
+def test_refuses_fewer_than_two_networks(networks: dict[str, LayersAndClasses]) -> None:
     with pytest.raises(UsageError, match="two networks at least"):
         sensitivity_of(networks, FULL, [load_table("paper")])

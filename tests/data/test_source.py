@@ -98,6 +98,15 @@ def test_validation_and_test_images_have_nothing_in_common_but_their_form(data: 
     assert not any(image.tobytes() in seen for image in validation)
 
 
+def test_training_images_in_order_are_those_that_are_trained_on(data: Data) -> None:
+    source = open_source(data)
+    images, _ = evaluated(source, "training")
+    trained = [batch.numpy() for batch, _ in source.training_batches(PLAIN, 64, seed=1, epoch=1)]
+    # To 3 decimals: the training pipeline rounds in another order.
+    first, second = (sorted(np.round(x, 3).tobytes() for x in part) for part in (images, np.concatenate(trained)))
+    assert first == second
+
+
 @pytest.mark.parametrize("batch_size", [7, 1000])
 def test_the_batch_size_changes_nothing_of_an_evaluation(data: Data, batch_size: int) -> None:
     source = open_source(data)

@@ -2,17 +2,17 @@
 
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from tiny_models import TinyOp, TinyTensor, many_kinds_model, tflite_bytes
+from tiny_flatbuffers import TinyOp, TinyTensor, many_kinds_flatbuffer, tflite_bytes
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import Op, parse_flatbuffer
 
 
 def test_a_model_answers_for_its_first_subgraph() -> None:
-    model = parse_flatbuffer(many_kinds_model(), "model.tflite")
-    first = model.subgraphs[0]
-    assert (model.ops, model.tensors) == (first.ops, first.tensors)
-    assert (model.inputs, model.outputs) == (first.inputs, first.outputs) == ((0,), (8,))
+    flatbuffer = parse_flatbuffer(many_kinds_flatbuffer(), "model.tflite")
+    first = flatbuffer.subgraphs[0]
+    assert (flatbuffer.ops, flatbuffer.tensors) == (first.ops, first.tensors)
+    assert (flatbuffer.inputs, flatbuffer.outputs) == (first.inputs, first.outputs) == ((0,), (8,))
 
 
 def test_zero_point_0_is_a_zero_point() -> None:
@@ -32,7 +32,7 @@ def test_whole_number_of_an_option_is_0_without_it(option: str, value: int) -> N
 
 @pytest.mark.parametrize("value", [(1, 2), "1", 1.0])
 def test_refuses_an_option_that_is_no_whole_number(value: object) -> None:
-    with pytest.raises(ModelFileError, match="option padding of a CONV_2D"):
+    with pytest.raises(FlatbufferError, match="option padding of a CONV_2D"):
         Op("CONV_2D", (), (), {"padding": value}).integer("padding")
 
 
@@ -42,5 +42,5 @@ def test_option_of_a_damaged_kind_is_refused_where_it_is_asked_for() -> None:
     (op,) = parse_flatbuffer(
         tflite_bytes([TinyTensor("t", (1,))], [TinyOp("CONV_2D", [0], [0], options)]), "model.tflite"
     ).ops
-    with pytest.raises(ModelFileError, match="no whole number"):
+    with pytest.raises(FlatbufferError, match="no whole number"):
         op.integer("padding")

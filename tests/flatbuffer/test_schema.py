@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
-from tiny_models import TinyOp, TinyTensor, many_kinds_model, pack, tflite_bytes
+from tiny_flatbuffers import TinyOp, TinyTensor, many_kinds_flatbuffer, pack, tflite_bytes
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.flatbuffer.schema import OPERATORS, TENSOR_TYPES, operator_name, option_names
 
@@ -162,14 +162,14 @@ def test_refuses_a_list_longer_than_the_file_or_than_any(length: int, problem: s
         [TinyTensor("t", (1,))], [TinyOp("RESHAPE", [0], [0], schema.ReshapeOptionsT(newShape=numbers))]
     )
     place = vector_length(data, numbers)
-    with pytest.raises(ModelFileError, match=problem):
+    with pytest.raises(FlatbufferError, match=problem):
         parse_flatbuffer(data[:place] + struct.pack("<I", length) + data[place + 4 :], "model.tflite")
 
 
 def test_refuses_a_text_that_leads_out_of_the_file() -> None:
-    data = many_kinds_model()
+    data = many_kinds_flatbuffer()
     place = data.index(struct.pack("<I", 3) + b"jar")
-    with pytest.raises(ModelFileError, match="leads to byte"):
+    with pytest.raises(FlatbufferError, match="leads to byte"):
         parse_flatbuffer(data[:place] + struct.pack("<I", len(data)) + data[place + 4 :], "model.tflite")
 
 
@@ -184,7 +184,7 @@ def test_refuses_lists_that_overlap_without_end() -> None:
     target = fields[0] + struct.unpack_from("<I", data, fields[0])[0]
     for field in fields[1:]:
         struct.pack_into("<I", data, field, target - field)
-    with pytest.raises(ModelFileError, match="overlap"):
+    with pytest.raises(FlatbufferError, match="overlap"):
         parse_flatbuffer(bytes(data), "model.tflite")
 
 

@@ -11,7 +11,7 @@ from flatbuffers.number_types import Float32Flags, Int32Flags, Int64Flags, Uint8
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehybrid.errors import ModelFileError
+from edgehybrid.errors import FlatbufferError
 from edgehybrid.flatbuffer.table import File, Table
 
 
@@ -62,7 +62,7 @@ def test_absent_field_is_empty() -> None:
 
 @pytest.mark.parametrize("value", [{"a": 1.5}, {"a": "text"}, {"a": [1, 2]}, {"a": {"b": 1}}, [1, 2], 7])
 def test_refuses_options_that_are_no_map_of_integers(value: object) -> None:
-    with pytest.raises(ModelFileError, match="no map of integers"):
+    with pytest.raises(FlatbufferError, match="no map of integers"):
         table_of([], blob=bytes(flexbuffers.Dumps(value))).integer_map(2)
 
 
@@ -70,18 +70,18 @@ def test_refuses_options_that_are_no_map_of_integers(value: object) -> None:
 def test_any_bytes_are_a_map_of_integers_or_refused(blob: bytes) -> None:
     try:
         options = table_of([], blob=blob).integer_map(2)
-    except ModelFileError:
+    except FlatbufferError:
         return
     assert all(isinstance(value, int) for value in options.values())
 
 
 def test_refuses_a_map_of_unlikely_size() -> None:
-    with pytest.raises(ModelFileError, match="4097 bytes"):
+    with pytest.raises(FlatbufferError, match="4097 bytes"):
         table_of([], blob=bytes(4097)).integer_map(2)
 
 
 def test_refuses_a_list_of_unlikely_length() -> None:
-    with pytest.raises(ModelFileError, match="65537 numbers"):
+    with pytest.raises(FlatbufferError, match="65537 numbers"):
         table_of([0] * 65537).numbers(0)
     assert len(table_of([0] * 65537).numbers(0, limit=65537)) == 65537
 
@@ -92,7 +92,7 @@ def test_refuses_vectors_that_overlap_without_end() -> None:
     # The file is a little longer than its vector, and four times its length may be copied.
     for _ in range(4):
         assert table.numbers(0) == tuple(numbers)
-    with pytest.raises(ModelFileError, match="overlap"):
+    with pytest.raises(FlatbufferError, match="overlap"):
         table.numbers(0)
 
 
@@ -108,23 +108,23 @@ def test_refuses_one_table_that_is_led_to_without_end() -> None:
     builder.StartObject(1)
     builder.PrependUOffsetTRelativeSlot(0, vector, 0)
     builder.Finish(builder.EndObject())
-    with pytest.raises(ModelFileError, match="overlap"):
+    with pytest.raises(FlatbufferError, match="overlap"):
         File(bytes(builder.Output()), "a file").root().tables(0)
 
 
 @pytest.mark.parametrize("offset", [2**31, 2**32 - 1, 100])
 def test_refuses_a_root_outside_the_file(offset: int) -> None:
-    with pytest.raises(ModelFileError, match="of 8"):
+    with pytest.raises(FlatbufferError, match="of 8"):
         File(struct.pack("<Ii", offset, 0), "a file").root()
 
 
 def test_refuses_zeros_as_a_table() -> None:
     """A table at byte 4 whose vtable would be itself, without a size."""
-    with pytest.raises(ModelFileError, match="no table at byte 4"):
+    with pytest.raises(FlatbufferError, match="no table at byte 4"):
         File(struct.pack("<Iii", 4, 0, 0), "a file").root()
 
 
 def test_refuses_a_vtable_before_the_file() -> None:
     """Python would count a negative position from the end."""
-    with pytest.raises(ModelFileError, match="leads to byte"):
+    with pytest.raises(FlatbufferError, match="leads to byte"):
         File(struct.pack("<Iiii", 4, 12, 8, 8), "a file").root()

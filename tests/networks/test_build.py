@@ -1,4 +1,4 @@
-"""Tests of edgehybrid/networks/__init__.py and network.py: laws that hold for every network."""
+"""Tests of edgehybrid/networks/: build.py and what every network shares; laws that hold for every network."""
 
 import re
 from dataclasses import FrozenInstanceError

@@ -1,4 +1,4 @@
-"""Tests of edgehybrid/networks/vgg19.py. The graph's general laws are tested in test_networks.py."""
+"""Tests of edgehybrid/networks/vgg19.py. The graph's general laws are tested in test_build.py."""
 
 import pytest
 

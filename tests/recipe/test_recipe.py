@@ -1,4 +1,4 @@
-"""Tests of edgehybrid/recipe.py. What the folder recipes/ holds is tested in test_recipes_folder.py."""
+"""Tests of edgehybrid/recipe/: a recipe as a whole. Those of the folder recipes/ are in test_recipes_folder.py."""
 
 import contextlib
 import json
@@ -232,7 +232,7 @@ def test_sha256_differs_for_files_that_mean_something_else() -> None:
     assert len({load_recipe(name).sha256 for name in NAMES}) == len(NAMES)
 
 
-# Bad input of every kind; the wording is tested in test_recipe_refusal.py and test_recipe_yaml.py.
+# Bad input of every kind; the wording is tested in test_refusal.py and test_yaml_source.py.
 
 MUTATION = st.lists(
     # Where, how many characters go, and what comes in their place.

@@ -1,4 +1,4 @@
-"""Tests of edgehybrid/recipe_refusal.py: what a user reads about a bad recipe."""
+"""Tests of edgehybrid/recipe/refusal.py: what a user reads about a bad recipe."""
 
 from pathlib import Path
 

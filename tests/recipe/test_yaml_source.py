@@ -1,4 +1,4 @@
-"""Tests of edgehybrid/recipe_yaml.py."""
+"""Tests of edgehybrid/recipe/yaml_source.py."""
 
 import contextlib
 from pathlib import Path

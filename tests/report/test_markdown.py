@@ -1,9 +1,9 @@
 from dataclasses import replace
 
-from edgehybrid.report.document import Document, Table
+from edgehybrid.report.document import Document, ReportTable
 from edgehybrid.report.markdown import markdown_report, markdown_table
 
-EMPTY = Table("Empty", ("a",), ())
+EMPTY = ReportTable("Empty", ("a",), ())
 DOCUMENT = Document("Title", (), replace(EMPTY, title="Results"), (), EMPTY, (), EMPTY, EMPTY, EMPTY)
 
 
@@ -13,28 +13,28 @@ def cells(line: str) -> list[str]:
 
 def test_there_is_one_line_a_row_after_the_header_and_the_rule() -> None:
     rows = tuple((f"r{index}", "x") for index in range(5))
-    lines = markdown_table(Table("t", ("a", "b"), rows)).splitlines()
+    lines = markdown_table(ReportTable("t", ("a", "b"), rows)).splitlines()
     assert [cells(line) for line in lines[2:]] == [list(row) for row in rows]
 
 
 def test_numbers_are_aligned_to_the_right() -> None:
-    rule = markdown_table(Table("t", ("a", "b"), (("x", "1.5"), ("y", "–")))).splitlines()[1]
+    rule = markdown_table(ReportTable("t", ("a", "b"), (("x", "1.5"), ("y", "–")))).splitlines()[1]
     assert rule == "| --- | ---: |"
 
 
 def test_a_cell_cannot_open_another_cell_or_line() -> None:
-    lines = markdown_table(Table("t", ("a",), (("one|two\nthree",),))).splitlines()
+    lines = markdown_table(ReportTable("t", ("a",), (("one|two\nthree",),))).splitlines()
     assert lines[2:] == [r"| one\|two three |"]
 
 
 def test_a_cell_cannot_hold_html_or_links() -> None:
-    text = markdown_table(Table("t", ("a",), (("<script>[x](http://y)`*",),)))
+    text = markdown_table(ReportTable("t", ("a",), (("<script>[x](http://y)`*",),)))
     assert "<script>" not in text
     assert r"&lt;script&gt;\[x\](http://y)\`\*" in text
 
 
 def test_underscores_of_names_stay() -> None:
-    assert "| hybrid_res_a |" in markdown_table(Table("t", ("a",), (("hybrid_res_a",),)))
+    assert "| hybrid_res_a |" in markdown_table(ReportTable("t", ("a",), (("hybrid_res_a",),)))
 
 
 def test_the_report_leaves_out_what_is_empty() -> None:
@@ -43,7 +43,7 @@ def test_the_report_leaves_out_what_is_empty() -> None:
 
 def test_the_report_has_every_part_that_is_not_empty() -> None:
     tables = {
-        name: Table(name, ("a",), ((f"cell of {name}",),))
+        name: ReportTable(name, ("a",), ((f"cell of {name}",),))
         for name in ("results", "boards", "refused", "published", "provenance")
     }
     text = markdown_report(replace(DOCUMENT, comparisons=("smaller",), notes=("noted",), **tables))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from report_samples import HYBRID, TWIN, make_row, make_run
 
-from edgehybrid.errors import EdgehybridError, ModelFileError, RunError
+from edgehybrid.errors import EdgehybridError, FlatbufferError, RunError
 from edgehybrid.report.origin import recipe_of, sort_by_origin
 from edgehybrid.results import Row
 
@@ -45,7 +45,7 @@ def test_refuses_a_model_whose_sidecar_differs(tmp_path: Path, key: str) -> None
 def test_refuses_a_model_whose_sidecar_is_silent(tmp_path: Path, key: str) -> None:
     row = make_run(tmp_path)
     edit(sidecar_of(row, tmp_path), **{key: None})
-    with pytest.raises(ModelFileError, match=f"sidecar is damaged: .*: {key}: "):
+    with pytest.raises(FlatbufferError, match=f"sidecar is damaged: .*{key}: "):
         recipe_of(row, tmp_path)
 
 
@@ -67,7 +67,7 @@ def test_refuses_a_model_converted_before_the_last_epoch(tmp_path: Path) -> None
     [
         ("recipe.yaml", RunError),
         ("checkpoint/latest.json", RunError),
-        ("model.packed.aarch64.json", ModelFileError),
+        ("model.packed.aarch64.json", FlatbufferError),
     ],
 )
 def test_refuses_a_run_with_a_missing_file(tmp_path: Path, name: str, error: type[EdgehybridError]) -> None:
@@ -81,7 +81,7 @@ def test_refuses_a_run_with_a_missing_file(tmp_path: Path, name: str, error: typ
 def test_refuses_a_damaged_sidecar(tmp_path: Path, content: bytes) -> None:
     row = make_run(tmp_path)
     sidecar_of(row, tmp_path).write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"model\.packed\.aarch64\.json"):
+    with pytest.raises(FlatbufferError, match=r"model\.packed\.aarch64\.json"):
         recipe_of(row, tmp_path)
 
 

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 import pytest
 
 from edgehybrid.errors import MissingExtraError
-from edgehybrid.report.document import Document, Panel, Plot, Table
+from edgehybrid.report.document import Document, Panel, Plot, ReportTable
 from edgehybrid.report.page import html_page
 
-EMPTY = Table("Empty", ("a",), ())
-RESULTS = Table("Results", ("recipe", "top-1 %"), (("first", "97.50"), ("second", "–")))
+EMPTY = ReportTable("Empty", ("a",), ())
+RESULTS = ReportTable("Results", ("recipe", "top-1 %"), (("first", "97.50"), ("second", "–")))
 PLOT = Plot("Plot", "Caption", (Panel("points", '<svg><path d="M 0 0"/></svg>'),))
 DOCUMENT = Document("Title", ("smaller",), RESULTS, ("noted",), EMPTY, (PLOT,), EMPTY, EMPTY, EMPTY)
 
@@ -58,7 +58,7 @@ def test_the_page_loads_nothing() -> None:
 
 
 def filled_with(text: str) -> Document:
-    table = Table(text, (text,), ((text,),))
+    table = ReportTable(text, (text,), ((text,),))
     plot = Plot(text, text, (Panel(text, "<svg></svg>"),))
     return Document(text, (text,), table, (text,), table, (plot,), table, table, table)
 
@@ -90,7 +90,7 @@ def test_the_page_fits_phones_and_dark_screens() -> None:
 
 
 def test_a_page_without_results_points_to_the_refused_rows() -> None:
-    refused = Table("Refused rows", ("reason",), (("no run",),))
+    refused = ReportTable("Refused rows", ("reason",), (("no run",),))
     page = html_page(replace(DOCUMENT, results=EMPTY, refused=refused))
     assert "No row can be shown" in page
     assert "no run" in page

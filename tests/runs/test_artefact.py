@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from report_samples import HYBRID, sidecar_of
 
-from edgehybrid.errors import ModelFileError, RunError
+from edgehybrid.errors import FlatbufferError, RunError
 from edgehybrid.recipe import load_recipe
 from edgehybrid.runs.artefact import artefact_or_none, find_artefact, open_artefact
 from edgehybrid.runs.run_folder import RunFolder, create_run
@@ -20,46 +20,46 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def flatbuffer(tmp_path: Path) -> Path:
     return write_with_sidecar(tmp_path, CONTENT, sidecar_of(CONTENT))
 
 
-def test_reads_hash_recipe_and_sidecar(model: Path) -> None:
-    artefact = open_artefact(model)
-    assert (artefact.path, artefact.sha256, artefact.recipe) == (model, SHA256, HYBRID)
+def test_reads_hash_recipe_and_sidecar(flatbuffer: Path) -> None:
+    artefact = open_artefact(flatbuffer)
+    assert (artefact.path, artefact.sha256, artefact.recipe) == (flatbuffer, SHA256, HYBRID)
     assert artefact.sidecar == sidecar_of(CONTENT)
 
 
-def test_refuses_a_missing_flatbuffer(model: Path) -> None:
-    model.unlink()
-    with pytest.raises(ModelFileError, match="cannot be read"):
-        open_artefact(model)
+def test_refuses_a_missing_flatbuffer(flatbuffer: Path) -> None:
+    flatbuffer.unlink()
+    with pytest.raises(FlatbufferError, match="cannot be read"):
+        open_artefact(flatbuffer)
 
 
-def test_refuses_a_flatbuffer_without_its_sidecar(model: Path) -> None:
-    sidecar_path(model).unlink()
-    with pytest.raises(ModelFileError, match="has no sidecar"):
-        open_artefact(model)
+def test_refuses_a_flatbuffer_without_its_sidecar(flatbuffer: Path) -> None:
+    sidecar_path(flatbuffer).unlink()
+    with pytest.raises(FlatbufferError, match="has no sidecar"):
+        open_artefact(flatbuffer)
 
 
 @pytest.mark.parametrize("read", [open_artefact, artefact_or_none])
-def test_refuses_a_damaged_sidecar(model: Path, read: Callable[[Path], object]) -> None:
-    sidecar_path(model).write_bytes(b"{}")
-    with pytest.raises(ModelFileError, match="sidecar is damaged"):
-        read(model)
+def test_refuses_a_damaged_sidecar(flatbuffer: Path, read: Callable[[Path], object]) -> None:
+    sidecar_path(flatbuffer).write_bytes(b"{}")
+    with pytest.raises(FlatbufferError, match="sidecar is damaged"):
+        read(flatbuffer)
 
 
-def test_refuses_the_sidecar_of_another_flatbuffer(model: Path) -> None:
-    sidecar_path(model).write_text(sidecar_of(b"another").model_dump_json())
-    with pytest.raises(ModelFileError, match="about another flatbuffer") as caught:
-        open_artefact(model)
+def test_refuses_the_sidecar_of_another_flatbuffer(flatbuffer: Path) -> None:
+    sidecar_path(flatbuffer).write_text(sidecar_of(b"another").model_dump_json())
+    with pytest.raises(FlatbufferError, match="about another flatbuffer") as caught:
+        open_artefact(flatbuffer)
     assert SHA256[:12] in (caught.value.received or "")
 
 
-def test_a_flatbuffer_from_elsewhere_has_no_sidecar(model: Path) -> None:
-    assert artefact_or_none(model) == open_artefact(model)
-    sidecar_path(model).unlink()
-    assert artefact_or_none(model) is None
+def test_a_flatbuffer_from_elsewhere_has_no_sidecar(flatbuffer: Path) -> None:
+    assert artefact_or_none(flatbuffer) == open_artefact(flatbuffer)
+    sidecar_path(flatbuffer).unlink()
+    assert artefact_or_none(flatbuffer) is None
 
 
 def write_flatbuffer(run: RunFolder, target: str, seconds: int) -> Path:
@@ -70,8 +70,8 @@ def write_flatbuffer(run: RunFolder, target: str, seconds: int) -> Path:
     return path
 
 
-def test_finds_the_flatbuffer_of_that_path(model: Path, tmp_path: Path) -> None:
-    assert find_artefact(tmp_path / "runs", str(model)).path == model
+def test_finds_the_flatbuffer_of_that_path(flatbuffer: Path, tmp_path: Path) -> None:
+    assert find_artefact(tmp_path / "runs", str(flatbuffer)).path == flatbuffer
 
 
 @pytest.mark.parametrize("by_name", [True, False])

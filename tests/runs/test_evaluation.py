@@ -6,7 +6,7 @@ import pytest
 from disks import files_of_at_most
 from report_samples import sidecar_of
 
-from edgehybrid.errors import ModelFileError, RunError
+from edgehybrid.errors import FlatbufferError, RunError
 from edgehybrid.runs.artefact import Artefact, open_artefact
 from edgehybrid.runs.evaluation import Evaluation, evaluation_file, evaluation_of, write_evaluation
 from edgehybrid.runs.sidecar import write_with_sidecar
@@ -55,5 +55,5 @@ def test_a_full_disk_keeps_the_evaluation_before(artefact: Artefact) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"{}"])
 def test_refuses_a_damaged_evaluation(artefact: Artefact, content: bytes) -> None:
     evaluation_file(artefact.path).write_bytes(content)
-    with pytest.raises(ModelFileError, match="evaluation is damaged"):
+    with pytest.raises(FlatbufferError, match="evaluation is damaged"):
         evaluation_of(artefact)

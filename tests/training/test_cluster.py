@@ -1,9 +1,10 @@
 """What TF_CONFIG says, and what is refused in it."""
 
 import json
+import socket
 
 import pytest
-from processes import modules_after
+from processes import free_ports, modules_after
 
 from edgehybrid.errors import UsageError
 from edgehybrid.training.cluster import Cluster, cluster_of_environment
@@ -103,10 +104,25 @@ def test_refuses_a_worker_without_others(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "--strategy workers" in (caught.value.next_step or "")
 
 
-def test_refuses_an_rpc_layer_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TF_CONFIG", tf_config("a:1", "b:1", rpc_layer="carrier pigeon"))
-    with pytest.raises(UsageError, match="rpc_layer that is not known"):
+@pytest.mark.parametrize("layer", ["carrier pigeon", "", 5, False, []])
+def test_refuses_an_rpc_layer_that_is_not_known(layer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", tf_config("a:1", "b:1", rpc_layer=layer))
+    with pytest.raises(UsageError, match="rpc_layer that is not known") as caught:
         cluster_of_environment()
+    assert caught.value.received == json.dumps(layer)
+
+
+def test_an_rpc_layer_of_null_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", tf_config("a:1", "b:1", rpc_layer=None))
+    assert cluster_of_environment().workers == 2
+
+
+def test_tells_which_others_do_not_listen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        (closed,) = free_ports(1)
+        addresses = [("127.0.0.1", port) for port in (closed, there.getsockname()[1], closed)]
+        assert Cluster(1, tuple(addresses)).unreachable() == [0, 2]
+        assert Cluster(0, tuple(addresses)).unreachable() == [2]
 
 
 def test_is_read_without_tensorflow() -> None:

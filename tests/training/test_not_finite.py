@@ -56,5 +56,5 @@ def test_a_checkpoint_is_that_of_the_last_step_it_has_seen(left: Record | None, 
 
 def test_the_layer_is_named_where_it_is_known() -> None:
     known, unknown = (not_finite("The loss", "step 3", layer, "no checkpoint").what for layer in ("conv1", None))
-    assert known == "The loss is not a number any more: step 3, first in layer conv1."
-    assert unknown == "The loss is not a number any more: step 3."
+    assert known == "The loss is not finite any more: step 3, first in layer conv1."
+    assert unknown == "The loss is not finite any more: step 3."

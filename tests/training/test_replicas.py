@@ -1,8 +1,11 @@
 """Several copies of a model: on two devices of one process, and in two processes on loopback."""
 
 import json
+import re
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from processes import COMMAND, finish, free_ports, refuse, start_workers, wait_u
 
 from edgehybrid.errors import DataError, EdgehybridError
 from edgehybrid.model.compat import tf
+from edgehybrid.recipe import load_recipe
 from edgehybrid.runs.checkpoint import read_record
-from edgehybrid.runs.run_folder import RunFolder, open_run
+from edgehybrid.runs.run_folder import RunFolder, create_run, open_run
+from edgehybrid.training.cluster import Cluster
 from edgehybrid.training.meeting import LIMIT_VARIABLE
 from edgehybrid.training.replicas import Replicas, lost_workers_explained
 
@@ -116,10 +121,8 @@ def test_a_run_ends_with_the_same_bits_after_the_loss_of_a_worker(
     finish(workers[killed])
     stderr = finish(workers[1 - killed])[1]
     assert workers[1 - killed].returncode == 1, stderr
-    assert "Another worker is gone" in stderr
-    assert "--resume" in stderr
-    assert "Traceback" not in stderr
     run = only_run(tmp_path)
+    is_told_of_the_loss(stderr, killed, f"'edgehybrid train --resume {run.path} --strategy workers'")
     # Inside the first epoch, or the next one if the kill came late.
     assert read_record(run).epoch < 2
     train_to_the_end(train(tmp_path, "--resume", str(run.path)))
@@ -127,6 +130,28 @@ def test_a_run_ends_with_the_same_bits_after_the_loss_of_a_worker(
     assert list(got) == list(expected)
     for name, value in expected.items():
         np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+@slow
+def test_the_loss_of_the_chief_before_the_first_step_is_told_in_a_sentence(tmp_path: Path) -> None:
+    command = train(tmp_path, *REPEATABLE)
+    chief, other = start_workers(command, command)
+    wait_until(lambda: any(tmp_path.glob("*/recipe.yaml")), chief, other)
+    chief.kill()
+    stderr = finish(other)[1]
+    assert other.returncode == 1, stderr
+    # The chief may have told the others the name of the folder, or not yet.
+    is_told_of_the_loss(stderr, 0, "start all workers again with ")
+
+
+def is_told_of_the_loss(stderr: str, lost: int, next_step: str) -> None:
+    """Three lines, and TensorFlow's own words at the end of the second alone."""
+    what, received, then = stderr[stderr.index("Error: ") :].splitlines()
+    assert re.fullmatch(rf"Error: Worker {lost} \(127\.0\.0\.1:\d+\) is gone; training needs all workers\.", what)
+    assert received.startswith(f"  received: worker {1 - lost} of 2 stopped; TensorFlow says: ")
+    assert len(received) < 250
+    assert next_step in then
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize(
@@ -197,7 +222,7 @@ def test_a_disk_that_is_full_for_the_chief_ends_all_workers_with_its_message(tmp
     for worker, stderr in zip(workers, errors, strict=True):
         assert worker.returncode == 1, stderr
         assert "The checkpoint cannot be written" in stderr
-        assert "Another worker is gone" not in stderr
+        assert "is gone" not in stderr
         assert "Traceback" not in stderr
     assert "Error: Worker 0 failed: The checkpoint cannot be written" in errors[1]
 
@@ -238,22 +263,68 @@ IN_VARIABLE = "{{function_node __wrapped__CollectiveBcastRecv}} Collective ops i
 WITHOUT_COLLECTIVE = IN_STEP.replace("Collective ops is aborted by: ", "")
 
 
-def one_of_two() -> Replicas:
+COORDINATION = (
+    "Failed to send RPC to coordination service. Either the leader task was preempted/died/restarted unexpectedly or "
+    "this task is experiencing network issues. Check earlier logs from 1) this task, 2) the leader."
+)
+
+
+@pytest.fixture
+def one_of_two() -> Iterator[Replicas]:
+    """Worker 0; at the address of worker 1 somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield one_beside(other.getsockname()[1])
+
+
+def one_beside(*ports: int) -> Replicas:
     replicas = Replicas("one")
-    replicas.workers = 2
+    replicas.cluster = Cluster(0, (("127.0.0.1", 1), *(("127.0.0.1", port) for port in ports)))
+    replicas.workers = replicas.cluster.workers
     return replicas
 
 
 @pytest.mark.parametrize("message", [IN_STEP, IN_VARIABLE, WITHOUT_COLLECTIVE, "Connection reset by peer"])
-def test_a_lost_worker_is_told_without_the_stack(message: str) -> None:
-    with pytest.raises(EdgehybridError, match="Another worker is gone") as caught, lost_workers_explained(one_of_two()):
+def test_a_lost_worker_is_told_without_the_stack(message: str, one_of_two: Replicas) -> None:
+    with pytest.raises(EdgehybridError) as caught, lost_workers_explained(one_of_two):
         raise tf.errors.UnavailableError(None, None, message)
-    assert caught.value.received == "worker 0 of 2: Connection reset by peer"
+    assert caught.value.what == "Another worker is gone; training needs all workers."
+    assert caught.value.received == "worker 0 of 2 stopped; TensorFlow says: Connection reset by peer"
+    assert caught.value.next_step is not None
+    assert caught.value.next_step.endswith("start all workers again with the same command.")
 
 
-def test_a_workers_own_error_stays() -> None:
-    own = DataError("The folder has no train images.")
-    with pytest.raises(DataError) as caught, lost_workers_explained(one_of_two()):
+def test_what_tensorflow_says_is_cut_to_its_beginning(one_of_two: Replicas) -> None:
+    with pytest.raises(EdgehybridError) as caught, lost_workers_explained(one_of_two):
+        raise tf.errors.UnavailableError(None, None, COORDINATION)
+    assert caught.value.received is not None
+    assert caught.value.received.endswith("this task is experiencing network issues. …")
+
+
+def test_those_at_whose_address_nobody_listens_are_named() -> None:
+    first, second = free_ports(2)
+    replicas = one_beside(first, second)
+    # Not one of the errors that tell of a lost worker by themselves.
+    with pytest.raises(EdgehybridError) as caught, lost_workers_explained(replicas):
+        raise tf.errors.UnknownError(None, None, "Stream removed")
+    names = f"Worker 1 (127.0.0.1:{first}) and worker 2 (127.0.0.1:{second})"
+    assert caught.value.what == f"{names} are gone; training needs all workers."
+
+
+def test_a_run_that_is_there_is_resumed(one_of_two: Replicas, tmp_path: Path) -> None:
+    run = create_run(tmp_path, load_recipe("digits"))
+    with pytest.raises(EdgehybridError) as caught, lost_workers_explained(one_of_two, run):
+        raise tf.errors.AbortedError(None, None, "Connection reset by peer")
+    assert caught.value.next_step is not None
+    assert f"'edgehybrid train --resume {run.path} --strategy workers'" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "own",
+    [DataError("The folder has no train images."), tf.errors.ResourceExhaustedError(None, None, "OOM")],
+    ids=["data", "memory"],
+)
+def test_a_workers_own_error_stays(own: Exception, one_of_two: Replicas) -> None:
+    with pytest.raises(type(own)) as caught, lost_workers_explained(one_of_two):
         raise own
     assert caught.value is own
 
@@ -271,8 +342,8 @@ def test_a_failure_of_the_chief_is_raised_where_it_is_alone_too() -> None:
         Replicas("one").on_chief(fail, "no images")
 
 
-def test_the_others_raise_what_the_chief_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = one_of_two()
+def test_the_others_raise_what_the_chief_says(one_of_two: Replicas, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = one_of_two
     other.worker = 1
     error = EdgehybridError("No room.", received="/runs", next_step="Make room.")
     monkeypatch.setattr(other, "_texts_of_all", lambda _: [json.dumps(error.as_dict()), "{}"])

@@ -37,7 +37,7 @@ def explode_at(exploding: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train_until_it_fails(runs: Path, *overrides: str) -> tuple[RunFolder, EdgehybridError]:
-    with pytest.raises(EdgehybridError, match="is not a number any more") as caught:
+    with pytest.raises(EdgehybridError, match="is not finite any more") as caught:
         loop.train(recipe_of(*PLAIN, *overrides), runs, no_step, no_epoch)
     return find_run(runs, None), caught.value
 
@@ -73,7 +73,7 @@ def test_the_checkpoint_that_is_kept_can_be_trained_on(
         if what == LOSS:
             patch.setattr(writer, "accuracy", lambda model, batches: 0.5)
         run, error = train_until_it_fails(tmp_path, f"training.checkpoint_minutes={minutes}")
-    assert f"{what} is not a number any more: {failed}, first in layer" in error.what
+    assert f"{what} is not finite any more: {failed}, first in layer" in error.what
     assert "Lower training.optimizer.learning_rate" in (error.next_step or "")
     assert (error.next_step or "").endswith(f"The run keeps the checkpoint of {kept}.")
     record = read_record(run)
@@ -111,7 +111,7 @@ def test_a_resumed_run_that_fails_at_once_does_not_wear_out_its_checkpoints(
     # As on a machine that computes nonsense.
     monkeypatch.setattr(loop, "weight_decay", lambda training, done, steps: math.nan)
     for _ in range(2):
-        with pytest.raises(EdgehybridError, match=r"not a number any more: epoch 2, step 1 of 3\."):
+        with pytest.raises(EdgehybridError, match=r"not finite any more: epoch 2, step 1 of 3\."):
             loop.resume(run, no_step, no_epoch)
         assert read_record(run) == kept
 
@@ -122,7 +122,7 @@ def test_a_gradient_that_is_not_a_number_stops_the_training_before_it_reaches_th
     decays = {4: math.inf}
     monkeypatch.setattr(loop, "weight_decay", lambda training, done, steps: decays.get(done, 0.0))
     run, error = train_until_it_fails(tmp_path, "training.weight_decay=0.1")
-    assert error.what == "A gradient is not a number any more: epoch 2, step 2 of 3."
+    assert error.what == "A gradient is not finite any more: epoch 2, step 2 of 3."
     assert read_record(run).epoch == 1
 
 
