@@ -13,7 +13,7 @@ import numpy as np
 
 from edgehybrid.device.agreement import check_agreement, expected_logits, holds_int8
 from edgehybrid.device.board import Board
-from edgehybrid.device.installation import Installation, refuse_if_absent
+from edgehybrid.device.installation import Installation
 from edgehybrid.device.machine import Machine
 from edgehybrid.device.session import Measured, Model, Request, Session, measure
 from edgehybrid.device.transport import LOCAL, Transport, put
@@ -60,8 +60,8 @@ def run_sessions(machine: Machine, files: Sequence[Path], threads: int, sessions
 
     Raises:
         TransportError: the machine was lost.
-        EdgehybridError: the runner is not installed there, the machine cannot run a model or computes something else,
-            another measurement holds it, or the models take different images.
+        EdgehybridError: the machine cannot run a model or computes something else, another measurement holds it, or
+            the models take different images.
     """
     transport = machine.transport
     flatbuffers = [read_flatbuffer(path) for path in files]
@@ -109,7 +109,6 @@ def _prepare(
         runner = [sys.executable, "-P", "-m", "edgehybrid.device.runner"]
         native = str(library()) if any(is_packed) else ""
     else:
-        refuse_if_absent(transport, board)
         paths = [_sent(transport, there, path.read_bytes()) for path in files]
         runner, native = there.command, there.library(board.machine)
     models = tuple(Model(*each) for each in zip(names, paths, is_packed, strict=True))

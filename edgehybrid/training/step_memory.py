@@ -13,7 +13,7 @@ from edgehybrid.recipe.training import Adam, Bop, Training
 GIB = 2**30
 FLOAT32_BYTES = 4
 
-# Fitted to the measurements in tests/test_step_memory.py: the process, the numbers of both kinds of weights.
+# Fitted to the measurements in tests/training/test_step_memory.py: the process, the numbers of both kinds of weights.
 # 0.56 GiB when TensorFlow and Keras are imported, the rest when the step is traced and compiled.
 PROCESS_BYTES = round(0.75 * GIB)
 # Numbers for each weight besides the optimizer's: itself, its gradient, that with weight decay, and what the optimizer

@@ -90,6 +90,8 @@ def test_from_an_address_to_a_row(server: Server, converted_run: RunFolder, tmp_
     printed("devices", "add", "loop", server.address)
     not_yet = ["benchmark", model, "--device", "loop"]
     refuse(not_yet, tmp_path, 1, "not installed", "edgehybrid devices setup", **ssh)
+    # No twin was converted for nothing.
+    assert not [*converted_run.path.glob("model.twin_*")]
     assert [printed("devices", "setup", "loop")["changed"] for _ in range(2)] == [True, False]
     there = printed("benchmark", model, "--device", "loop", *options)
     here = printed("benchmark", model, *options)

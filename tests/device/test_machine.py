@@ -9,9 +9,10 @@ from fake_boards import ADDRESS, COOL, FakeBoard, facts
 
 from edgehybrid.device import machine
 from edgehybrid.device.devices import Device
+from edgehybrid.device.installation import refuse_if_absent
 from edgehybrid.device.machine import reached
 from edgehybrid.device.transport import Finished
-from edgehybrid.errors import UsageError
+from edgehybrid.errors import EdgehybridError, UsageError
 
 
 class Closed(FakeBoard):
@@ -28,6 +29,7 @@ def board_that_is(monkeypatch: pytest.MonkeyPatch, device: Device, **changes: An
     board = Closed(lambda *_: Finished(0, told, ""))
     monkeypatch.setattr(machine, "find_device", lambda _: device)
     monkeypatch.setattr(machine, "open_transport", lambda _: board)
+    monkeypatch.setattr(machine, "refuse_if_absent", lambda *_: None)
     return board
 
 
@@ -50,6 +52,14 @@ def test_an_emulator_is_known_by_its_own_word_or_the_users(
     board_that_is(monkeypatch, Device(address=ADDRESS, emulated=is_named_so), emulator=emulator)
     with reached("pi4") as found:
         assert found.emulated == emulated
+
+
+def test_a_board_without_the_runner_is_refused_before_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = board_that_is(monkeypatch, Device(address=ADDRESS))
+    monkeypatch.setattr(machine, "refuse_if_absent", refuse_if_absent)
+    with pytest.raises(EdgehybridError, match="runner"), reached("pi4"):
+        pytest.fail("nothing can be measured there")
+    assert board.closed == 1
 
 
 def test_this_machine_needs_no_connection() -> None:

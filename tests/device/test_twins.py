@@ -16,8 +16,7 @@ from edgehybrid.runs.run_folder import RunFolder, open_run
 @pytest.fixture
 def packed(converted_run: RunFolder, tmp_path: Path) -> Artefact:
     copy = tmp_path / converted_run.name
-    # Tests of other files benchmark the shared run, which leaves its twins there.
-    shutil.copytree(converted_run.path, copy, ignore=shutil.ignore_patterns("model.twin_*"))
+    shutil.copytree(converted_run.path, copy)
     return open_artefact(copy / "model.packed.x86_64.tflite")
 
 

@@ -22,7 +22,7 @@ from edgehybrid.training.cluster import Cluster
 from edgehybrid.training.meeting import LIMIT_VARIABLE
 from edgehybrid.training.replicas import Replicas, lost_workers_explained
 
-SCRIPT = str(Path(__file__).parents[1] / "replica_steps.py")
+SCRIPT = str(Path(__file__).parents[1] / "support" / "replica_steps.py")
 SMALL = ("network.width=0.25", "data.image_side=8", "training.batch_size=64")
 # In full precision, and with small plain steps (Adam divides by small numbers), rounding grows little.
 FLOAT = (

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lce_layers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -16,6 +17,7 @@ from native_runs import delegate, host_alone, instruction_sets, library, litert,
 from tiny_flatbuffers import TinyOp, TinyTensor, float_flatbuffer, pack, tflite_bytes, two_regions_flatbuffer
 
 LAYER = BinaryConv()
+SUPPORT = Path(lce_layers.__file__).parent
 
 
 def test_exports_two_functions() -> None:
@@ -122,7 +124,7 @@ def test_many_interpreters_leave_nothing_behind() -> None:
     )
     library()
     done = subprocess.run(
-        [sys.executable, "-c", script, str(Path(__file__).parents[2]), str(Path(__file__).parents[3])],
+        [sys.executable, "-c", script, str(SUPPORT), str(SUPPORT.parents[1])],
         capture_output=True,
         text=True,
         check=True,

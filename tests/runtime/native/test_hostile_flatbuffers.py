@@ -8,7 +8,7 @@ import hostile_flatbuffers
 import pytest
 from native_runs import library
 
-TESTS = Path(hostile_flatbuffers.__file__).parent
+SUPPORT = Path(hostile_flatbuffers.__file__).parent
 
 
 def run_mutants(first: int, count: int) -> int:
@@ -18,8 +18,8 @@ def run_mutants(first: int, count: int) -> int:
         [sys.executable, "-c", f"import hostile_flatbuffers; hostile_flatbuffers.main({first}, {count})"],
         capture_output=True,
         text=True,
-        cwd=TESTS,
-        env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"},
+        cwd=SUPPORT,
+        env={"PYTHONPATH": f"{SUPPORT.parents[1]}:{SUPPORT}"},
         check=False,
     )
     lines = done.stdout.splitlines()
