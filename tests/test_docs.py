@@ -64,7 +64,7 @@ TESTED_ELSEWHERE = {
     "edgehybrid/cli/predict.py": "tests/device/test_measured_work.py: the installed command",
     "edgehybrid/cli/proxy.py": "tests/device/test_proxy.py: the installed command",
     "edgehybrid/cli/report.py": "tests/test_cli.py: the installed command",
-    "edgehybrid/cli/results.py": "tests/test_cli.py: the installed command",
+    "edgehybrid/cli/results.py": "tests/test_cli_results.py: the installed command",
     "edgehybrid/cli/train.py": "tests/test_cli.py, tests/test_kill.py: the installed command",
     "edgehybrid/runtime/native/executable.py": "tests/runtime/native/test_kernels.py: a program that it compiles",
     "edgehybrid/runtime/native/setup_commands.py": "tests/runtime/native/test_wheels.py: what setuptools makes of it",

@@ -1,13 +1,13 @@
 """The store of rows: one SQLite table that only grows.
 
-``append`` adds a row, ``read`` returns rows, and triggers refuse to change or remove one. In WAL mode readers and a
+``append_all`` adds rows, ``read`` returns rows, and triggers refuse to change or remove one. In WAL mode readers and a
 writer do not block each other; a second writer waits.
 """
 
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,15 +69,21 @@ _CREATE = (
 
 
 def append(path: Path, row: Row) -> int:
-    """Adds one row to the store, which is made when it is missing.
+    """``append_all`` of one row. Returns its number, 1 for the first."""
+    (number,) = append_all(path, [row])
+    return number
+
+
+def append_all(path: Path, rows: Sequence[Row]) -> list[int]:
+    """Adds rows to the store, all or none; it is made when it is missing.
 
     Returns:
-        The row's number, 1 for the first.
+        The rows' numbers, 1 for the first of a store.
 
     Raises:
         RunError: the file cannot be written, is no results store, or is a newer edgehybrid's.
     """
-    values = [json.dumps(value) if name in _JSON else value for name, value in row.as_dict().items()]
+    numbers = []
     with _open(path, "mode=rwc") as connection:
         if not _version(connection, path):
             _switch_to_wal(connection)
@@ -87,9 +93,12 @@ def append(path: Path, row: Row) -> int:
         for statement in _upgrade(version) if version else _CREATE:
             connection.execute(statement)
         marks = ", ".join("?" * len(_NAMES))
-        cursor = connection.execute(f"INSERT INTO results ({_COLUMNS}) VALUES ({marks})", values)
+        for row in rows:
+            values = [json.dumps(value) if name in _JSON else value for name, value in row.as_dict().items()]
+            cursor = connection.execute(f"INSERT INTO results ({_COLUMNS}) VALUES ({marks})", values)
+            numbers.append(int(cursor.lastrowid or 0))
         connection.execute("COMMIT")
-        return int(cursor.lastrowid or 0)
+    return numbers
 
 
 def read(path: Path, *, recipe: str | None = None, device: str | None = None, run: str | None = None) -> list[Row]:
@@ -107,7 +116,15 @@ def read(path: Path, *, recipe: str | None = None, device: str | None = None, ru
 def salvage(
     path: Path, *, recipe: str | None = None, device: str | None = None, run: str | None = None
 ) -> tuple[list[Row], list[str]]:
-    """``read`` as far as the store is whole, and sentences about what is not.
+    """``read`` as far as the store is whole, and sentences about what is not. Raises what ``numbered`` raises."""
+    rows, notes = numbered(path, recipe=recipe, device=device, run=run)
+    return [*rows.values()], notes
+
+
+def numbered(
+    path: Path, *, recipe: str | None = None, device: str | None = None, run: str | None = None
+) -> tuple[dict[int, Row], list[str]]:
+    """``salvage`` with the number of each row.
 
     Raises:
         RunError: there is no store, nothing of it can be read, or it was written by a newer edgehybrid.
@@ -119,7 +136,7 @@ def salvage(
     with _open_to_read(path, notes) as connection:
         version = _version(connection, path)
         if not version:
-            return [], notes
+            return {}, notes
         columns = ", ".join("NULL" if name in _missing(version) else f'"{name}"' for name in _NAMES)
         query = f"SELECT id, {columns} FROM results WHERE {condition} ORDER BY id"
         found, problem = _readable(connection, query, [*filters.values()])
@@ -129,10 +146,10 @@ def salvage(
             if not found:
                 raise problem
             notes.append(f"It is damaged ({problem}); {len(found)} rows could be read.")
-    rows = []
+    rows = {}
     for number, values in sorted(found.items()):
         try:
-            rows.append(_row(dict(zip(_NAMES, values, strict=True))))
+            rows[number] = _row(dict(zip(_NAMES, values, strict=True)))
         except (RunError, TypeError, ValueError) as error:
             notes.append(f"Row {number} is damaged: {str(error).splitlines()[0]}")
     return rows, notes
