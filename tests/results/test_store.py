@@ -7,16 +7,19 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import row_samples
+from disks import files_of_at_most
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_samples import REQUIRED, ROWS, ROWS_EACH, append_many
 
 from edgehybrid.errors import EdgehybridError, RunError
-from edgehybrid.results import Row, append, read, row_from, salvage
+from edgehybrid.results import Row, append, append_all, numbered, read, row_from, salvage
 from edgehybrid.results.store import SCHEMA_VERSION
 
 ROW = row_from(REQUIRED)
@@ -310,6 +313,49 @@ def test_processes_that_make_and_fill_one_store_lose_no_row(tmp_path: Path) -> N
     for run in runs:
         assert [row.images for row in read(tmp_path / "r", run=run)] == list(range(ROWS_EACH))
     assert len(read(tmp_path / "r")) == len(runs) * ROWS_EACH
+
+
+def test_a_killed_writer_leaves_every_row_that_it_reported(tmp_path: Path) -> None:
+    write = (
+        "from pathlib import Path; from row_samples import REQUIRED; from edgehybrid.results import append, row_from\n"
+        "row = row_from(REQUIRED)\n"
+        "while True: print(append(Path('r'), row), flush=True)\n"
+    )
+    support = str(Path(row_samples.__file__).parent)
+    reported = 0
+    for seconds in (0.0, 0.005, 0.02, 0.05):
+        with subprocess.Popen(
+            [sys.executable, "-c", write], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": support}
+        ) as writer:
+            stream = writer.stdout
+            if stream is None:
+                pytest.fail("the pipe was asked for")
+            first = int(stream.readline())
+            time.sleep(seconds)
+            writer.kill()
+            numbers = [first, *(int(line) for line in stream.read().splitlines(keepends=True) if line.endswith("\n"))]
+        assert first > reported
+        reported = numbers[-1]
+        # The last one may have been written, and not yet reported.
+        assert len(read(tmp_path / "r")) in (reported, reported + 1)
+
+
+def test_a_full_disk_is_one_error_and_costs_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    kept = [row_with(images=number) for number in range(3)]
+    append_all(path, kept)
+    largest = max(file.stat().st_size for file in tmp_path.iterdir())
+    with files_of_at_most(largest + 1), pytest.raises(RunError, match="cannot be written"):
+        append_all(path, [row_with(run="x" * 4000)] * 100)
+    assert read(path) == kept
+    assert append(path, ROW) == 4
+
+
+def test_rows_are_added_all_or_none(tmp_path: Path) -> None:
+    assert append_all(tmp_path / "r", [ROW, ROW]) == [1, 2]
+    assert append_all(tmp_path / "r", []) == []
+    rows, notes = numbered(tmp_path / "r")
+    assert (rows, notes) == ({1: ROW, 2: ROW}, [])
 
 
 def test_reads_while_a_writer_is_at_work(tmp_path: Path) -> None:
