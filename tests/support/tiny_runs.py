@@ -19,7 +19,8 @@ def tiny_recipe(*overrides: str) -> Recipe:
 
 def random_model(recipe: Recipe, seed: int = 0) -> Any:
     """The Keras model with seeded random weights. BatchNorm's averages are not its initial 0 and 1, nor thresholds and
-    shifts their initial 0, which would hide a mistake in folding them.
+    shifts their initial 0, which would hide a mistake in folding them. Weights of several bits have all their levels,
+    which those of an initialiser are too small for.
     """
     from edgehybrid.model.activations import LearnedThreshold, RPReLU
     from edgehybrid.model.build import build_model
@@ -39,6 +40,8 @@ def random_model(recipe: Recipe, seed: int = 0) -> Any:
         elif isinstance(layer, LearnedThreshold | RPReLU):
             for weight in layer.weights:
                 weight.assign(random.normal(0, 0.3, weight.shape))
+        elif getattr(getattr(layer, "kernel_quantizer", None), "precision", 1) > 1:
+            layer.kernel.assign(random.uniform(-1, 1, layer.kernel.shape))
     return model
 
 
