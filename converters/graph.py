@@ -74,9 +74,13 @@ class Node:
         """Of an operator with one."""
         return self.outputs[0]
 
+    def read(self, number: int) -> Value | None:
+        """An input, if it is there."""
+        return self.inputs[number] if number < len(self.inputs) else None
+
     def constant(self, number: int) -> NDArray[Any] | None:
         """The data of an input that is there and constant, else None."""
-        value = self.inputs[number] if number < len(self.inputs) else None
+        value = self.read(number)
         return None if value is None else value.data
 
 

@@ -130,7 +130,7 @@ def _variable(node: Node) -> Value | None:
         return None
     if (node.op in _BINARY and len(node.inputs) != 2) or (node.op in _SELECTS and len(node.inputs) != 3):
         return None
-    if node.op in _SELECTS and maps[0] is not node.inputs[0]:
+    if node.op in _SELECTS and maps[0] is not node.read(0):
         return None
     if node.op == "RESHAPE":
         return maps[0]

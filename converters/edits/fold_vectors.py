@@ -51,7 +51,7 @@ def _fold_vector(convolution: Node, reader: Node) -> bool:
     if reader.op not in ("MUL", "ADD") or reader.options.get("fused_activation_function", 0):
         return False
     multiplier, bias = convolution.constant(2), convolution.constant(3)
-    vector = reader.constant(1) if reader.inputs[0] is convolution.output else reader.constant(0)
+    vector = reader.constant(1) if reader.read(0) is convolution.output else reader.constant(0)
     if vector is None or multiplier is None or bias is None or vector.shape != multiplier.shape:
         return False
     if reader.op == "MUL":

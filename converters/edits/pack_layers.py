@@ -122,10 +122,9 @@ def examine(graph: Graph, node: Node) -> Packable | NotPacked | None:
 
 
 def _layer_of(graph: Graph, node: Node) -> _Layer | None:
-    weights = node.constant(1)
-    if weights is None or weights.dtype != np.float32 or node.inputs[0] is None or node.inputs[0].is_constant:
+    value, weights = node.read(0), node.constant(1)
+    if weights is None or weights.dtype != np.float32 or value is None or value.is_constant:
         return None
-    value = node.inputs[0]
     if node.op == "FULLY_CONNECTED" and node.options.get("weights_format", 0) == 0:
         return _dense_layer(graph, node, value, weights)
     if node.op != "CONV_2D":
@@ -134,8 +133,8 @@ def _layer_of(graph: Graph, node: Node) -> _Layer | None:
     if pad is not None and pad.op in ("PAD", "PADV2") and (pads := pad.constant(1)) is not None:
         fill = pad.constant(2) if pad.op == "PADV2" else np.zeros(1, np.float32)
         only_sides = pads.shape == (4, 2) and not pads[0].any() and not pads[3].any()
-        if fill is not None and fill.size == 1 and np.isfinite(fill) and only_sides and pad.inputs[0] is not None:
-            source = pad.inputs[0]
+        source = pad.read(0)
+        if fill is not None and fill.size == 1 and np.isfinite(fill) and only_sides and source is not None:
             return _Layer(node, source, source.shape, pads, float(fill.item()), weights)
     return _Layer(node, value, value.shape, None, 0.0, weights)
 
@@ -144,10 +143,11 @@ def _dense_layer(graph: Graph, node: Node, value: Value, weights: NDArray[np.flo
     """As a convolution whose window is the whole map, if that is what was flattened; else a 1×1 convolution."""
     shape = value.shape
     flatten = graph.producer(value)
-    if flatten is not None and flatten.op == "RESHAPE" and flatten.inputs[0] is not None:
-        whole = flatten.inputs[0].shape
+    source = flatten.read(0) if flatten is not None and flatten.op == "RESHAPE" else None
+    if source is not None:
+        whole = source.shape
         if len(whole) == 4 and whole[0] == shape[0] == 1 and math.prod(whole) == weights.shape[1]:
-            return _Layer(node, flatten.inputs[0], whole, None, 0.0, weights.reshape(len(weights), *whole[1:]))
+            return _Layer(node, source, whole, None, 0.0, weights.reshape(len(weights), *whole[1:]))
     if shape[0] != 1:
         return None
     return _Layer(node, value, (1, 1, 1, shape[-1]), None, 0.0, weights.reshape(len(weights), 1, 1, -1))

@@ -15,7 +15,7 @@ def pack_pools(graph: Graph) -> None:
     """MAX_POOL_2D → LceQuantize becomes LceQuantize → LceBMaxPool2d."""
     for pool in [node for node in graph.nodes if node.op == "MAX_POOL_2D"]:
         readers = graph.readers(pool.output)
-        source = pool.inputs[0]
+        source = pool.read(0)
         if graph.is_output(pool.output) or [reader.op for reader in readers] != ["LceQuantize"] or source is None:
             continue
         low, high = ACTIVATIONS.get(pool.options.get("fused_activation_function", 0), (0.0, 0.0))

@@ -91,7 +91,7 @@ def _write_bits(convolution: Node, chain: list[Node]) -> None:
 
 def _groups(convolution: Node, words: NDArray[np.int32]) -> int:
     """Words of all input channels over those of one group's."""
-    value = convolution.inputs[0]
+    value = convolution.read(0)
     return 1 if value is None else value.shape[-1] // words.shape[-1]
 
 

@@ -131,6 +131,8 @@ def _by_filter(op: str, is_turned: bool, weights: NDArray[np.float32] | None) ->
 
 def _filters(weights: NDArray[np.float32] | None) -> FilterPlanes | None:
     """The planes of weights that are quantised on purpose: of both signs, and too many to have few values by chance."""
-    if weights is None or weights.size // len(weights) < _LEAST_WEIGHTS or not weights.min() < 0 < weights.max():
+    if weights is None or weights.size // len(weights) < _LEAST_WEIGHTS or not np.isfinite(weights).all():
+        return None
+    if not weights.min() < 0 < weights.max():
         return None
     return filter_planes(weights.reshape(len(weights), 1, 1, -1))
