@@ -13,7 +13,7 @@ from edgehybrid.console.options import (
     refuse_without,
     set_option,
 )
-from edgehybrid.console.tables import to_csv
+from edgehybrid.csv_text import to_csv
 from edgehybrid.errors import UsageError
 
 

@@ -13,7 +13,8 @@ from edgehybrid.console.options import (
     runs_option,
     was_typed,
 )
-from edgehybrid.console.tables import text_table, to_csv
+from edgehybrid.console.tables import text_table
+from edgehybrid.csv_text import to_csv
 
 
 @click.command(name="results", short_help="Print the logged rows.")
