@@ -284,14 +284,16 @@ def test_loads_no_tensorflow(arguments: list[str], run: Path, tmp_path: Path) ->
 
 
 def test_the_demo_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    report = Report(Path("report.html"), Path("report.md"), rows=2, refused=(), table="", comparisons=())
+    report = Report(
+        Path("report.html"), Path("report.md"), Path("report.csv"), rows=2, refused=(), table="", comparisons=()
+    )
     rows = [make_row(), make_row(recipe="digits_float")]
     monkeypatch.setattr("edgehybrid.demo.demo", lambda *_: (rows, report))
     done = CliRunner().invoke(main, ["demo", "--json", "--runs", "no_runs_are_here"])
     assert json.loads(done.stdout)["rows"] == [row.as_dict() for row in rows]
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.md"])
+@pytest.mark.parametrize("name", ["report.html", "report.md", "report.csv"])
 def test_the_demo_replaces_no_report_unless_told(name: str, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / name).write_text("mine")

@@ -92,6 +92,11 @@ def test_benchmark_shows_what_each_part_of_a_packed_flatbuffer_takes(run: Path, 
     nodes = [node for part in row.pop("profile") for node in part["nodes"]]
     assert sorted(nodes) == list(range(row["graph_nodes"]))
     assert json.loads(call(["results", "--json"], tmp_path).stdout)["results"] == [row]
+    (tmp_path / "profile.json").write_text(measured.stdout)
+    report = call(["report", "--profile", "profile.json", "--json"], tmp_path)
+    assert report.returncode == 0, report.stderr
+    assert "Time of each part" in (tmp_path / "runs" / "report.html").read_text()
+    assert json.loads(report.stdout)["csv"] == "runs/report.csv"
     text = call(["benchmark", str(run / "model.packed.x86_64.tflite"), *options], tmp_path).stdout
     assert text.startswith("part ")
     assert "LceBconv2d" in text

@@ -12,19 +12,29 @@ from edgehybrid.console.options import json_option, overwrite_option, results_fi
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder to write to.  [default: RUNS]"
 )
+@click.option(
+    "--profile",
+    "profiles",
+    metavar="FILE.json",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Add the time of each part, as 'edgehybrid benchmark MODEL --profile --json' printed it. Several are allowed.",
+)
 @overwrite_option
 @results_option
 @runs_option
 @json_option
-def report(out: Path | None, overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None:
-    """Write report.html and report.md from the logged rows, and print the table."""
+def report(
+    out: Path | None, profiles: tuple[Path, ...], overwrite: bool, store: Path | None, runs: Path, as_json: bool
+) -> None:
+    """Write report.html, report.md and report.csv from the logged rows, and print the table."""
     from edgehybrid import results
     from edgehybrid.report.build import build_report
 
     rows, notes = results.salvage(results_file(store, runs))
     for note in notes:
         click.echo(f"Warning: {note}", err=True)
-    built = build_report(rows, runs, out or runs, overwrite)
+    built = build_report(rows, runs, out or runs, overwrite, profiles)
     for refusal in built.refused:
         click.echo(f"Warning: not in the report, {refusal.row.recipe}: {refusal.reason}", err=True)
     emit(built.as_dict(), as_json, f"{built.table}\n{built.html}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgehybrid.cost.moons import MoonsConstants, MoonsEnergy, moons_constants
 from edgehybrid.cost.network_cost import LAYER_KEYS, NetworkCost
+from edgehybrid.cost.plot import energy_svg
 from edgehybrid.cost.recipe_cost import RecipeCost, cost_of
 from edgehybrid.cost.rules import Rules, load_rules
 from edgehybrid.cost.sensitivity import Sensitivity, sensitivity_of
@@ -151,11 +152,8 @@ def write_plot(path: Path, counted: Counted) -> None:
     """``cost --plot``: an SVG file.
 
     Raises:
-        MissingExtraError: matplotlib is not installed.
         EdgehybridError: the file cannot be written.
     """
-    from edgehybrid.cost.plot import energy_svg
-
     drawing = energy_svg([(one.name, one.network) for one in counted.inputs])
     try:
         write_atomically(path, drawing.encode())

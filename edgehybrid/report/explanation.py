@@ -58,7 +58,9 @@ def explanation_page(documents: Sequence[Mapping[str, Any]], parts: Mapping[str,
     """
     names = [Path(document["model"]).name for document in documents]
     title = f"What is in {names[0]}" if len(names) == 1 else f"What is in {len(names)} flatbuffers"
-    return rendered("explanation.html", title=title, models=[_model(document, parts) for document in documents])
+    models = [_model(document, parts) for document in documents]
+    tables = [table for model in models for table in model.tables]
+    return rendered("explanation.html", title=title, models=models, tables=tables)
 
 
 def _model(document: Mapping[str, Any], parts: Mapping[str, str]) -> ModelPage:

@@ -12,7 +12,7 @@ _ACTIVE = re.compile(r"([\\`*\[\]|])")
 def markdown_table(table: ReportTable) -> str:
     """A pipe table: header, rule, one line a row; numbers to the right."""
     rule = ["---:" if numbers else "---" for numbers in table.columns_of_numbers]
-    lines = [table.headers, rule, *table.rows]
+    lines = [table.names, rule, *table.rows]
     return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines) + "\n"
 
 
@@ -23,10 +23,7 @@ def markdown_report(document: Document) -> str:
         _section(document.results),
         _bullets(document.comparisons),
         _bullets(document.notes),
-        _section(document.boards),
-        _section(document.refused),
-        _section(document.published),
-        _section(document.provenance),
+        *(_section(table) for table in document.tables[1:]),
     )
     return "\n".join(part for part in parts if part)
 

@@ -12,6 +12,9 @@ from edgehybrid.runs.checkpoint import read_record
 from edgehybrid.runs.run_folder import open_run
 from edgehybrid.runs.sidecar import read_sidecar
 
+# All of a row that is compared with the files of its run.
+_CLAIMS = ("run", "model", "recipe", "recipe_sha256", "model_sha256")
+
 
 class Entry(NamedTuple):
     """A row that may be shown: its number in the report, and the recipe that its run was trained with."""
@@ -32,11 +35,20 @@ def sort_by_origin(rows: Sequence[Row], runs_folder: Path) -> tuple[list[Entry],
     """Checks every row. Entries are numbered from 1, by device, recipe, format and time."""
     proven: list[tuple[Row, Recipe]] = []
     refused: list[Refusal] = []
+    # Most rows are about few flatbuffers, and each is proven by four files.
+    known: dict[tuple[str | None, ...], Recipe | str] = {}
     for row in sorted(rows, key=_reading_order):
-        try:
-            proven.append((row, recipe_of(row, runs_folder)))
-        except EdgehybridError as error:
-            refused.append(Refusal(row, _reason(error)))
+        claims = tuple(getattr(row, key) for key in _CLAIMS)
+        if claims not in known:
+            try:
+                known[claims] = recipe_of(row, runs_folder)
+            except EdgehybridError as error:
+                known[claims] = _reason(error)
+        found = known[claims]
+        if isinstance(found, str):
+            refused.append(Refusal(row, found))
+        else:
+            proven.append((row, found))
     return [Entry(number, row, recipe) for number, (row, recipe) in enumerate(proven, start=1)], refused
 
 

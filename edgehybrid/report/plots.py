@@ -1,67 +1,56 @@
-"""Draws accuracy against modelled energy efficiency and memory compression.
+"""Draws accuracy against cost: energy and memory (modelled), size and latency (measured).
 
-Source: Figures 3 and 4 of arXiv:1902.00460.
+Source of the first two: Figures 3 and 4 of arXiv:1902.00460.
 """
 
-import math
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import TYPE_CHECKING
 
-from edgehybrid.report.document import Panel, Plot
-from edgehybrid.svg import FONT_POINTS, svg_element
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from edgehybrid.report.document import Key, Panel, Plot
+from edgehybrid.report.pareto import pareto_front
+from edgehybrid.report.points import PAPER_FIGURES, Point
+from edgehybrid.svg import Scale, axes, element, line, mark, round_range, text
 
 FAMILIES = {"resnet20": "ResNet-20", "vgg19": "VGG-19"}
 DATASETS = {"cifar100": "CIFAR-100", "imagenet2012": "ImageNet", "digits": "digits"}
-# Which figure of the paper shows the same networks on the same data.
-PAPER_FIGURES = {("resnet20", "cifar100"): "Figure 3", ("vgg19", "cifar100"): "Figure 4"}
+# Devices that a plot draws latencies of, those with most rows first.
+MOST_PLACES = 6
 
-# At least 3:1 against white (WCAG 2.1, 1.4.11). With eight markers and seven colours, neighbours differ in
-# both and a pair repeats after 56 networks only: colour is never the only sign.
-_COLOURS = ("#222222", "#0072b2", "#d55e00", "#007f5f", "#aa3377", "#7a5c00", "#5b3fa8")
-_MARKERS = ("o", "s", "^", "D", "v", "p", "<", "h")
-# Inches. Small enough that the text can still be read when the drawing is as wide as a phone.
-_WIDTH, _HEIGHT_OF_AXES, _HEIGHT_OF_LEGEND_LINE = 4.8, 3.7, 0.21
+# Narrow enough that the text can still be read when the drawing is as wide as a phone.
+_WIDTH, _HEIGHT = 380.0, 290.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 360.0, 30.0, 250.0
 _LEAST_ACCURACY_SPAN = 5.0
+# Each format has a shape and a colour of its own: colour is never the only sign.
+_FORMATS = ("packed", "int8", "float32", "packed_int8")
+_PUBLISHED_STYLE = "hollow s5"
+_LETTER_WIDTH, _LINE_HEIGHT = 6.0, 12.0
 
 
 @dataclass(frozen=True)
-class Point:
-    """One network: accuracy in percent, and its modelled cost as ratios to the full-precision network.
+class _Axis:
+    """What stands across: a field of ``Point``, its words, which direction is better, and the place of latencies."""
 
-    Accuracy is published or measured; ``published`` says which. ``network`` is the name of a recipe.
-    """
+    field: str
+    label: str
+    more_is_better: bool
+    place: str | None = None
 
-    network: str
-    family: str
-    dataset: str
-    width: float
-    top1_percent: float
-    energy_efficiency_fp: float
-    memory_compression_fp: float
-    published: bool
-
-    @property
-    def series(self) -> str:
-        """The network without its width: ``xnor_res_x1.5`` and ``xnor_res`` belong to one line."""
-        return re.sub(r"_x[0-9.]+$", "", self.network)
+    def of(self, points: Sequence[Point]) -> list[tuple[Point, float]]:
+        """The points that have a value, each once, and their values."""
+        found: dict[tuple[str, str, float, float], Point] = {}
+        for point in points:
+            value = getattr(point, self.field)
+            if value is not None and self.place in (None, point.place):
+                found.setdefault((point.network, point.format, point.top1_percent, value), point)
+        return [(point, key[3]) for key, point in found.items()]
 
 
 def plots(points: Sequence[Point]) -> tuple[Plot, ...]:
-    """One plot of two panels for each family and data set that has a point; measured ones first.
+    """One plot for each family and data set that has a point; measured ones first.
 
-    Accuracies on two data sets cannot be compared, so they share no axes.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
+    Accuracies on two data sets cannot be compared, so they share no axes; neither do latencies of two devices.
     """
-
     groups: dict[tuple[str, str], list[Point]] = {}
     for point in points:
         groups.setdefault((point.family, point.dataset), []).append(point)
@@ -74,77 +63,96 @@ def _plot(family: str, dataset: str, points: list[Point]) -> Plot:
     title = f"{FAMILIES[family]} on {DATASETS[dataset]}"
     if figure := PAPER_FIGURES.get((family, dataset)):
         title += f" ({figure} of the paper)"
+    places = Counter(point.place for point in points if point.latency_ms is not None)
+    shown = [place for place, _ in places.most_common(MOST_PLACES)]
+    across = [
+        _Axis("energy_efficiency_fp", "energy efficiency, × full precision (modelled)", True),
+        _Axis("memory_compression_fp", "memory compression, × full precision (modelled)", True),
+        _Axis("size_kib", "size of the flatbuffer, KiB (measured)", False),
+        *(_Axis("latency_ms", f"latency on {place}, ms (measured)", False, place) for place in shown),
+    ]
     kinds = {point.published for point in points}
-    caption = "Filled: accuracy measured here. " if False in kinds else ""
+    caption = ["Filled: accuracy measured here."] if False in kinds else []
     if True in kinds:
-        caption += "Hollow: published; a line joins the widths of one network, the widest on the left. "
-        caption += "" if False in kinds else "No row was measured for this plot. "
-    caption += "Up and to the right is better; the full-precision network of width 1 stands at 1."
-    return Plot(
-        title,
-        caption,
-        (
-            _panel(title, "energy efficiency", "energy_efficiency_fp", points),
-            _panel(title, "memory compression", "memory_compression_fp", points),
-        ),
-    )
+        caption.append("Hollow: published by the paper, its cost too.")
+        caption += [] if False in kinds else ["No row was measured for this plot."]
+    dashed = ", dashed for the published ones" if len(kinds) == 2 else ""
+    caption.append(f"A line joins the points that no other one beats{dashed}.")
+    if rest := sorted(set(places) - set(shown)):
+        caption.append(f"Latencies on {len(rest)} further devices are in the table alone: {'; '.join(rest)}.")
+    panels = tuple(_panel(title, axis, found) for axis in across if (found := axis.of(points)))
+    return Plot(title, " ".join(caption), panels, _legend(points))
 
 
-def _panel(title: str, quantity: str, field: str, points: list[Point]) -> Panel:
-    label = f"{quantity} (modelled), × full precision"
-    svg = _scatter([(point, getattr(point, field)) for point in points], label, salt=f"{title} {quantity}")
-    values = "; ".join(
-        f"{point.network} {'published' if point.published else 'measured'} {point.top1_percent:.2f} % "
-        f"at {getattr(point, field):.2f}"
-        for point in points
-    )
-    return Panel(f"{title}: top-1 accuracy against {label}. {values}.", svg)
+def _legend(points: Sequence[Point]) -> tuple[Key, ...]:
+    formats = sorted({point.format for point in points if not point.published}, key=_shape)
+    keys = [Key(_small(_shape(name), f"s{_shape(name)}"), f"{name}, measured here") for name in formats]
+    if any(point.published for point in points):
+        keys.append(Key(_small(0, _PUBLISHED_STYLE), "published"))
+    return tuple(keys)
 
 
-def _scatter(points: list[tuple[Point, float]], x_label: str, salt: str) -> str:
-    def draw(figure: "Figure") -> None:
-        axes = figure.add_subplot()
-        _draw_series(axes, points)
-        labels = axes.get_legend_handles_labels()[1]
-        columns = 1 if max(map(len, labels)) > 26 else 2
-        legend_lines = math.ceil(len(labels) / columns)
-        figure.set_size_inches(_WIDTH, _HEIGHT_OF_AXES + legend_lines * _HEIGHT_OF_LEGEND_LINE)
-        # One tenth of a percent must not look like a gulf.
-        low, high = axes.get_ylim()
-        missing = max(0.0, _LEAST_ACCURACY_SPAN - (high - low))
-        # There is no accuracy above 100 %; half a percent keeps a marker there whole.
-        axes.set_ylim(low - missing / 2, min(high + missing / 2, 100.5))
-        axes.set_xlabel(x_label)
-        axes.set_ylabel("top-1 accuracy, %")
-        axes.set_xlim(left=0)
-        axes.grid(color="#dddddd", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=FONT_POINTS - 1)
-
-    return svg_element(salt, draw)
+def _small(shape: int, classes: str) -> str:
+    return element(14, 14, [mark(shape, 7, 7, classes)])
 
 
-def _draw_series(axes: "Axes", points: list[tuple[Point, float]]) -> None:
-    """One colour and marker a network; hollow and joined by width when published, filled when measured."""
-    series = sorted({point.series for point, _ in points})
-    for published, index in product((True, False), range(len(series))):
-        drawn = [(p, x) for p, x in points if p.published == published and p.series == series[index]]
-        if not drawn:
-            continue
-        drawn.sort(key=lambda pair: pair[0].width)
-        colour = _COLOURS[index % len(_COLOURS)]
-        axes.plot(
-            [x for _, x in drawn],
-            [point.top1_percent for point, _ in drawn],
-            label=f"{series[index]}, {'published' if published else 'measured here'}",
-            color=colour,
-            marker=_MARKERS[index % len(_MARKERS)],
-            linestyle="-" if published else "none",
-            linewidth=1.2,
-            markersize=8 if published else 11,
-            markeredgewidth=1.6,
-            markerfacecolor="#ffffff" if published else colour,
-            # Above its neighbours: measured points are what the reader came for.
-            zorder=2 if published else 3,
-        )
+def _shape(file_format: str) -> int:
+    """Formats of later versions share the last shape."""
+    return _FORMATS.index(file_format) if file_format in _FORMATS else len(_FORMATS) - 1
+
+
+def _panel(title: str, axis: _Axis, found: list[tuple[Point, float]]) -> Panel:
+    fronts = {
+        published: [
+            of_kind[index] for index in pareto_front([(x, p.top1_percent) for p, x in of_kind], axis.more_is_better)
+        ]
+        for published in (True, False)
+        if (of_kind := [(p, x) for p, x in found if p.published == published])
+    }
+    counts = Counter(point.published for point, _ in found)
+    words = [
+        f"{title}: top-1 accuracy against {axis.label}.",
+        f"{counts[False]} points of ours, {counts[True]} published.",
+    ]
+    for published, front in fronts.items():
+        beaten_by_none = "; ".join(f"{p.network} {p.top1_percent:.2f} % at {x:.4g}" for p, x in front)
+        words.append(f"Front of {'the published' if published else 'ours'}: {beaten_by_none}.")
+    return Panel(" ".join(words), _scatter(found, fronts, axis))
+
+
+def _scatter(found: list[tuple[Point, float]], fronts: dict[bool, list[tuple[Point, float]]], axis: _Axis) -> str:
+    low, high = round_range([point.top1_percent for point, _ in found], _LEAST_ACCURACY_SPAN)
+    # There is no accuracy above 100 %; half a percent keeps a mark there whole.
+    y = Scale(max(low, 0.0), min(high, 100.5), _BOTTOM, _TOP)
+    x = Scale(*round_range([value for _, value in found], floor=0.0), _LEFT, _RIGHT)
+    parts = axes(x, y, axis.label, "top-1 accuracy, %")
+    for published, front in fronts.items():
+        style = "s5 dashed" if published else "s0"
+        parts.append(line([(x(value), y(point.top1_percent)) for point, value in front], style))
+    # Ours above the published ones: they are what the reader came for.
+    for point, value in sorted(found, key=lambda pair: not pair[0].published):
+        shape = 0 if point.published else _shape(point.format)
+        style = _PUBLISHED_STYLE if point.published else f"s{shape}"
+        name = f"{point.network} ({point.format}): {point.top1_percent:.2f} % at {value:.4g}"
+        parts.append(mark(shape, x(value), y(point.top1_percent), style, name))
+    named = [(p.network, x(value), y(p.top1_percent)) for kind in (False, True) for p, value in fronts.get(kind, [])]
+    return element(_WIDTH, _HEIGHT, [*parts, *_labels(named)])
+
+
+def _labels(named: list[tuple[str, float, float]]) -> list[str]:
+    """Names beside points of a front, each where nothing is written yet; the others show their names on hovering."""
+    taken: list[tuple[float, float, float]] = []
+    parts = []
+    for name, x, y in named:
+        width = len(name) * _LETTER_WIDTH
+        for left, base in ((x + 8, y - 4), (x - 8 - width, y - 4), (x + 8, y + 13), (x - 8 - width, y + 13)):
+            inside = left > _LEFT and left + width < _RIGHT and _TOP - 8 < base < _BOTTOM
+            free = all(
+                left + width < other or other + wide < left or abs(base - height) >= _LINE_HEIGHT
+                for other, wide, height in taken
+            )
+            if inside and free:
+                taken.append((left, width, base))
+                parts.append(text(left, base, name, classes="quiet"))
+                break
+    return parts

@@ -1,122 +1,103 @@
 """Turns rows and recipes into tables of text. Measured, modelled and published numbers share no column."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from edgehybrid.recipe import Recipe
-from edgehybrid.report.document import NOTHING, ReportTable
+from edgehybrid.report.document import ReportTable, number, row_numbers, text
 from edgehybrid.report.origin import Entry, Refusal
 from edgehybrid.results import Row
 
 BYTES_PER_KIB = 1024
 BITS_PER_KIB = 8 * BYTES_PER_KIB
-
-
-def number(value: float | None, decimals: int) -> str:
-    """The value with so many decimals; a dash for what is not there."""
-    return NOTHING if value is None else f"{value:.{decimals}f}"
+Statistic = Literal["median", "p95", "p5", "avg", "min", "max", "std"]
+# A header, its unit, and what stands in the column.
+Column = tuple[str, str, Callable[[Row], str]]
 
 
 def results_table(entries: Sequence[Entry]) -> ReportTable:
     """One row a measurement. Emulated time has a column of its own, present only when there is some."""
-    headers = [
-        "#",
-        "recipe",
-        "format",
-        "device",
-        "runtime",
-        "threads",
-        "epochs",
-        "top-1 % (measured)",
-        "size KiB (measured)",
-        "latency median ms (measured)",
-        "latency p95 ms (measured)",
-        "energy µJ (modelled)",
-        "memory KiB (modelled)",
-        "verdict",
+    columns: list[Column] = [
+        ("recipe", "", lambda row: text(row.recipe)),
+        ("format", "", lambda row: row.format),
+        ("device", "", lambda row: row.device),
+        ("threads", "", lambda row: text(row.threads)),
+        ("epochs", "", lambda row: text(row.epochs)),
+        ("top-1", "% (measured)", lambda row: number(row.top1_percent, 2)),
+        ("size", "KiB (measured)", lambda row: number(row.size_bytes / BYTES_PER_KIB, 1)),
+        _latency("latency median", "median"),
+        _latency("latency p95", "p95"),
+        ("energy", "µJ (modelled)", lambda row: number(row.energy_model_uj, 2)),
+        ("memory", "KiB (modelled)", lambda row: number(_scaled(row.memory_model_bits, BITS_PER_KIB), 1)),
+        ("verdict", "", lambda row: row.verdict),
     ]
-    any_emulated = any(entry.row.emulated for entry in entries)
-    if any_emulated:
-        headers.insert(-1, "emulated ms (not latency)")
-    return ReportTable("Results", tuple(headers), tuple(_result_cells(entry, any_emulated) for entry in entries))
+    if any(entry.row.emulated for entry in entries):
+        columns.insert(-1, ("emulated", "ms (not latency)", _emulated_ms))
+    return _table("Results", columns, entries)
 
 
-def _result_cells(entry: Entry, any_emulated: bool) -> tuple[str, ...]:
-    row = entry.row
-    cells = [
-        str(entry.number),
-        *(text(getattr(row, key)) for key in ("recipe", "format", "device", "runtime", "threads", "epochs")),
-        number(row.top1_percent, 2),
-        number(_scaled(row.size_bytes, BYTES_PER_KIB), 1),
-        number(measured_latency_ms(row, "median"), 3),
-        number(measured_latency_ms(row, "p95"), 3),
-        number(row.energy_model_uj, 2),
-        number(_scaled(row.memory_model_bits, BITS_PER_KIB), 1),
-        text(row.verdict),
+def times_table(entries: Sequence[Entry]) -> ReportTable:
+    """The distribution of the latency, what starting takes, and the memory; of emulated rows there are no times."""
+    columns: list[Column] = [
+        ("recipe", "", lambda row: text(row.recipe)),
+        ("format", "", lambda row: row.format),
+        ("device", "", lambda row: row.device),
+        _latency("fastest", "min"),
+        _latency("p5", "p5"),
+        _latency("median", "median"),
+        _latency("mean", "avg"),
+        _latency("p95", "p95"),
+        _latency("slowest", "max"),
+        _latency("standard deviation", "std"),
+        ("load", "ms (measured)", lambda row: number(None if row.emulated else row.init_ms, 1)),
+        ("first inference", "ms (measured)", lambda row: number(None if row.emulated else row.first_warmup_ms, 3)),
+        ("peak memory", "MiB (measured)", lambda row: number(_scaled(row.peak_memory_bytes, 1024**2), 1)),
     ]
-    if any_emulated:
-        cells.insert(-1, number(row.emulated_ms_not_latency if row.emulated else None, 1))
-    return tuple(cells)
+    return _table("Times of an inference", columns, entries)
 
 
-def measured_latency_ms(row: Row, statistic: Literal["median", "p95"]) -> float | None:
+def _latency(name: str, statistic: Statistic) -> Column:
+    return name, "ms (measured)", lambda row: number(measured_latency_ms(row, statistic), 3)
+
+
+def _emulated_ms(row: Row) -> str:
+    return number(row.emulated_ms_not_latency if row.emulated else None, 1)
+
+
+def _table(title: str, columns: Sequence[Column], entries: Sequence[Entry]) -> ReportTable:
+    headers, units, cells = zip(*columns, strict=True)
+    rows = tuple((str(entry.number), *(cell(entry.row) for cell in cells)) for entry in entries)
+    return ReportTable(title, ("#", *headers), rows, ("", *units))
+
+
+def measured_latency_ms(row: Row, statistic: Statistic) -> float | None:
     """The latency in ms; None for an emulated row, whatever the row holds."""
-    if row.emulated:
-        return None
-    return row.latency_ms_median if statistic == "median" else row.latency_ms_p95
-
-
-def boards_table(entries: Sequence[Entry]) -> ReportTable:
-    """The state of the machine at each measurement; rows measured in one state share a line."""
-    keys = list(dict.fromkeys(key for entry in entries for key in entry.row.board))
-    states: dict[tuple[str, ...], list[str]] = {}
-    for entry in entries:
-        board = entry.row.board
-        state = (text(entry.row.device), *(text(board.get(key)) for key in keys))
-        states.setdefault(state, []).append(str(entry.number))
-    rows = tuple((", ".join(numbers), *state) for state, numbers in states.items())
-    return ReportTable("Where it was measured", ("#", "device", *keys), rows)
+    found: float | None = None if row.emulated else getattr(row, f"latency_ms_{statistic}")
+    return found
 
 
 def provenance_table(entries: Sequence[Entry]) -> ReportTable:
-    """What each row was made from, so that it can be made again."""
-    keys = (
-        "run",
-        "model",
-        "target",
-        "isa",
-        "delegated_nodes",
-        "graph_nodes",
-        "sessions",
-        "runs",
-        "images",
-        "rules",
-        "table",
-        "measured_at_utc",
-        "tool_version",
-        "recipe_sha256",
-        "model_sha256",
-    )
-    headers = (
-        "#",
-        "run",
-        "model",
-        "target",
-        "instruction set",
-        "nodes in the native runtime",
-        "nodes",
-        "sessions",
-        "runs",
-        "test images",
-        "cost rules",
-        "cost table",
-        "measured at (UTC)",
-        "edgehybrid",
-        "recipe SHA-256",
-        "model SHA-256",
-    )
-    rows = tuple((str(entry.number), *(text(getattr(entry.row, key)) for key in keys)) for entry in entries)
-    return ReportTable("Provenance", headers, rows)
+    """What each row was made from, so that it can be made again; rows made from the same share a line."""
+    columns = {
+        "run": "run",
+        "model": "model",
+        "target": "target",
+        "runtime": "runtime",
+        "instruction set": "isa",
+        "nodes in the native runtime": "delegated_nodes",
+        "nodes": "graph_nodes",
+        "test images": "images",
+        "cost rules": "rules",
+        "cost table": "table",
+        "edgehybrid": "tool_version",
+        "recipe SHA-256": "recipe_sha256",
+        "model SHA-256": "model_sha256",
+    }
+    found: dict[tuple[str, ...], list[int]] = {}
+    for entry in entries:
+        found.setdefault(tuple(text(getattr(entry.row, key)) for key in columns.values()), []).append(entry.number)
+    rows = tuple((row_numbers(numbers), *cells) for cells, numbers in found.items())
+    return ReportTable("Provenance", ("#", *columns), rows)
 
 
 def refused_table(refused: Sequence[Refusal]) -> ReportTable:
@@ -130,15 +111,11 @@ def refused_table(refused: Sequence[Refusal]) -> ReportTable:
 def published_table(recipes: Sequence[Recipe]) -> ReportTable:
     """The figures that the paper prints; recipes without such figures are left out."""
     headers = (
-        "recipe",
-        "table of the paper",
-        "data set",
-        "top-1 % (published)",
-        "energy efficiency × full precision (published)",
-        "energy efficiency × XNOR (published)",
-        "memory compression × full precision (published)",
-        "memory compression × XNOR (published)",
+        *("recipe", "table of the paper", "data set", "top-1"),
+        *("energy efficiency", "energy efficiency", "memory compression", "memory compression"),
     )
+    ratios = ("× full precision (published)", "× XNOR (published)")
+    units = ("", "", "", "% (published)", *ratios, *ratios)
     rows = []
     for recipe in recipes:
         if (figures := recipe.published) is not None:
@@ -153,14 +130,7 @@ def published_table(recipes: Sequence[Recipe]) -> ReportTable:
             )
             rows.append((recipe.name, *map(text, values)))
     by_table_and_name = sorted(rows, key=lambda cells: (int(cells[1]), cells[0]))
-    return ReportTable("Published figures", headers, tuple(by_table_and_name))
-
-
-def text(value: object) -> str:
-    """The value in at most six digits where it has a fraction, else whole; a dash for what is not there."""
-    if value is None:
-        return NOTHING
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return ReportTable("Published figures", headers, tuple(by_table_and_name), units)
 
 
 def _scaled(value: int | None, divisor: int) -> float | None:

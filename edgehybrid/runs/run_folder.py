@@ -32,6 +32,8 @@ from edgehybrid.runs.epoch_line import EpochLine
 
 # Recipe, time of creation in UTC, six random digits. A copy or a renamed folder is a run only for who names it.
 _NAME = re.compile(r"(.+)-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{6}")
+# Read before, by the hash of the file: YAML takes long, and a report opens many runs of one recipe.
+_recipes: dict[str, Recipe] = {}
 
 
 @dataclass(frozen=True)
@@ -162,9 +164,12 @@ def open_run(path: Path) -> RunFolder:
             next_step="Name a folder that 'edgehybrid train' made.",
         )
     try:
-        return RunFolder(path, load_recipe(recipe_file), hashlib.sha256(recipe_file.read_bytes()).hexdigest())
-    except RecipeError as error:
+        sha256 = hashlib.sha256(recipe_file.read_bytes()).hexdigest()
+        if sha256 not in _recipes:
+            _recipes[sha256] = load_recipe(recipe_file)
+    except (OSError, RecipeError) as error:
         raise RunError(f"The run folder holds a damaged recipe: {error}", received=path) from error
+    return RunFolder(path, _recipes[sha256], sha256)
 
 
 def find_run(runs: Path, name_or_path: str | None) -> RunFolder:

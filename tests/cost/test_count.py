@@ -299,19 +299,5 @@ def test_refuses_a_sidecar_without_a_known_format(converted_run: RunFolder, tmp_
     )
 
 
-def test_a_missing_matplotlib_is_named(tmp_path: Path) -> None:
-    (tmp_path / "without").mkdir()
-    (tmp_path / "without" / "matplotlib.py").write_text("raise ImportError('no matplotlib')")
-    refuse(
-        ["cost", "digits", "--plot", "out.svg"],
-        tmp_path,
-        1,
-        "'matplotlib', which is not installed",
-        "pip install 'edgehybrid[report]'",
-        PYTHONPATH=str(tmp_path / "without"),
-        PYTHONDONTWRITEBYTECODE="1",
-    )
-
-
 def test_refuses_a_plot_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
     refuse(["cost", "digits", "--plot", "absent/out.svg"], tmp_path, 1, "The plot cannot be written")

@@ -1,17 +1,18 @@
+import csv
+import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from epoch_lines import health_of, line_of
+from epoch_lines import line_of
+from many_rows import many_rows
 from processes import modules_after
 from report_samples import HYBRID, TWIN, make_row, make_run
 
-from edgehybrid.cost import references_of
-from edgehybrid.cost.rules import PAPER
+from edgehybrid.cost import cost_of
 from edgehybrid.errors import EdgehybridError, MissingExtraError
 from edgehybrid.report.build import build_report
-from edgehybrid.report.health_plots import FIGURES
+from edgehybrid.results import Row
 
 
 @pytest.fixture
@@ -24,11 +25,22 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_writes_the_page_and_the_markdown_and_nothing_else(runs: Path, out: Path) -> None:
+def test_writes_the_page_the_markdown_and_the_csv_and_nothing_else(runs: Path, out: Path) -> None:
     report = build_report([make_run(runs)], runs, out)
-    assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.md"]
+    assert sorted(path.name for path in out.iterdir()) == ["report.csv", "report.html", "report.md"]
     assert report.html == out / "report.html"
     assert report.markdown == out / "report.md"
+    assert report.csv == out / "report.csv"
+
+
+def test_the_csv_has_every_field_of_the_rows_that_are_shown(runs: Path, out: Path) -> None:
+    row = make_run(runs)
+    build_report([make_row(run="elsewhere"), row], runs, out)
+    with (out / "report.csv").open(newline="") as stream:
+        (found,) = csv.DictReader(stream)
+    assert list(found) == ["number", *Row.model_fields]
+    assert (found["number"], found["model_sha256"]) == ("1", row.model_sha256)
+    assert json.loads(found["board"]) == row.board
 
 
 def test_the_table_has_one_line_a_row(runs: Path, out: Path) -> None:
@@ -43,7 +55,7 @@ def test_the_same_rows_give_the_same_bytes(runs: Path, out: Path, tmp_path: Path
     rows = [make_run(runs), make_run(runs, TWIN, "float32")]
     build_report(rows, runs, out)
     build_report(rows, runs, tmp_path / "again")
-    for name in ("report.html", "report.md"):
+    for name in ("report.html", "report.md", "report.csv"):
         assert (out / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
@@ -76,60 +88,46 @@ def test_a_report_of_refused_rows_only_still_says_why(runs: Path, out: Path) -> 
 def test_a_recipe_named_as_markup_does_not_inject(runs: Path, out: Path) -> None:
     build_report([make_run(runs), make_row(recipe="<script>alert(1)</script>")], runs, out)
     for name in ("report.html", "report.md"):
-        assert "<script" not in (out / name).read_text(encoding="utf-8")
+        assert "<script>alert" not in (out / name).read_text(encoding="utf-8")
 
 
 def test_points_of_the_row_and_of_the_paper_stand_in_the_page(runs: Path, out: Path) -> None:
     build_report([make_run(runs)], runs, out)
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "digits, measured here" in page
-    assert "hybrid_res_a, published" in page
+    assert "<title>digits (packed): 97.50 % at 2.5</title>" in page
+    assert "<title>hybrid_res_a (published): 53.09 % at 17.3</title>" in page
     assert "VGG-19 on" not in page
 
 
-def test_a_point_stands_where_the_cost_of_its_file_puts_it(runs: Path, out: Path) -> None:
-    full_precision, _ = references_of(HYBRID, PAPER, None)
-    row = make_run(
-        runs,
-        energy_model_uj=full_precision.energy_uj / 4,
-        memory_model_bits=full_precision.memory_bits // 2,
-    )
+def test_what_is_not_drawn_is_noted(runs: Path, out: Path) -> None:
+    build_report([make_run(runs, verdict="invalid")], runs, out)
+    for name in ("report.html", "report.md"):
+        assert "In no plot, because the verdict is invalid: #1." in (out / name).read_text(encoding="utf-8")
+
+
+def test_layers_and_curves_are_drawn(runs: Path, out: Path) -> None:
+    row = make_run(runs, energy_model_uj=cost_of(HYBRID).network.energy_uj)
+    (runs / str(row.run) / "metrics.jsonl").write_text(f"{line_of(7).to_json()}\n")
     build_report([row], runs, out)
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "digits measured 97.50 % at 4.00" in page
-    assert "digits measured 97.50 % at 2.00" in page
+    assert "Energy of each layer of digits (packed)" in page
+    assert "Epoch 7: loss 0.1429." in page
 
 
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"rules": "full"}, "not counted by the paper"),
-        ({"verdict": "invalid"}, "verdict is invalid"),
-        ({"top1_percent": None}, "no accuracy"),
-    ],
-)
-def test_a_row_without_a_point_is_noted(runs: Path, out: Path, changes: dict[str, Any], why: str) -> None:
-    build_report([make_run(runs, **changes)], runs, out)
-    page = (out / "report.html").read_text(encoding="utf-8")
-    assert "#1 is not in the plots" in page
-    assert why in page
-    assert "measured here" not in page.replace("accuracy measured here", "")
-
-
-def test_the_health_of_a_run_is_drawn(runs: Path, out: Path) -> None:
+def test_a_profile_adds_the_time_of_each_part(runs: Path, out: Path, tmp_path: Path) -> None:
     row = make_run(runs)
-    health = {"conv2": health_of(**dict.fromkeys(FIGURES, 20.5))}
-    line = line_of(7, health=health, hints=("Raise the learning rate.",))
-    (runs / str(row.run) / "metrics.jsonl").write_text(f"{line.to_json()}\n")
-    build_report([row], runs, out)
-    page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.count("Epoch 7: conv2 20.5.") == len(FIGURES)
-    assert "Raise the learning rate." in page
+    part = {"name": "LceBconv2d", "nodes": [0], "tensor": None, "time_us_median": 12.34, "share": 1.0}
+    (tmp_path / "profile.json").write_text(json.dumps({**row.as_dict(), "profile": [part]}))
+    build_report([row], runs, out, profiles=[tmp_path / "profile.json"])
+    for name in ("report.html", "report.md"):
+        text = (out / name).read_text(encoding="utf-8")
+        assert "Time of each part: digits" in text
+        assert "12.3" in text
 
 
 def test_the_reasons_of_a_verdict_are_shown(runs: Path, out: Path) -> None:
     build_report([make_run(runs, verdict="suspect", verdict_reasons=["busy", "hot"])], runs, out)
-    assert "#1 is suspect: busy; hot" in (out / "report.md").read_text(encoding="utf-8")
+    assert "| suspect | busy; hot |" in (out / "report.md").read_text(encoding="utf-8")
 
 
 def test_no_rows_is_an_error_that_says_how_to_get_some(runs: Path, out: Path) -> None:
@@ -138,7 +136,7 @@ def test_no_rows_is_an_error_that_says_how_to_get_some(runs: Path, out: Path) ->
     assert not out.exists()
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.md"])
+@pytest.mark.parametrize("name", ["report.html", "report.md", "report.csv"])
 def test_refuses_to_replace_a_file_unless_told(runs: Path, out: Path, name: str) -> None:
     out.mkdir()
     (out / name).write_text("old")
@@ -168,15 +166,18 @@ def test_nothing_is_left_when_the_last_step_fails(runs: Path, out: Path, monkeyp
     assert list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", ["jinja2", "matplotlib"])
-def test_a_missing_extra_leaves_nothing_half_written(
-    runs: Path, out: Path, monkeypatch: pytest.MonkeyPatch, module: str
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtraError, match=module):
+def test_a_missing_extra_leaves_nothing_half_written(runs: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtraError, match="jinja2"):
         build_report([make_run(runs)], runs, out)
     assert not out.exists()
 
 
 def test_importing_the_report_loads_neither_tensorflow_nor_the_extra() -> None:
-    assert not {"tensorflow", "matplotlib", "jinja2"} & modules_after("import edgehybrid.report.build")
+    assert not {"tensorflow", "jinja2"} & modules_after("import edgehybrid.report.build")
+
+
+def test_a_thousand_rows_make_a_page_below_a_megabyte(runs: Path, out: Path) -> None:
+    report = build_report(many_rows(runs), runs, out)
+    assert report.rows == 1000
+    assert report.html.stat().st_size < 1_000_000

@@ -4,7 +4,25 @@ from edgehybrid.report.document import Document, ReportTable
 from edgehybrid.report.markdown import markdown_report, markdown_table
 
 EMPTY = ReportTable("Empty", ("a",), ())
-DOCUMENT = Document("Title", (), replace(EMPTY, title="Results"), (), EMPTY, (), EMPTY, EMPTY, EMPTY)
+DOCUMENT = Document(
+    title="Title",
+    comparisons=(),
+    results=replace(EMPTY, title="Results"),
+    notes=(),
+    times=EMPTY,
+    evidence=EMPTY,
+    boards=EMPTY,
+    plots=(),
+    layers=(),
+    parts=(),
+    training=(),
+    refused=EMPTY,
+    published=EMPTY,
+    provenance=EMPTY,
+)
+
+
+PARTS = ReportTable("Parts", ("a",), (("cell of parts",),))
 
 
 def cells(line: str) -> list[str]:
@@ -44,8 +62,13 @@ def test_the_report_leaves_out_what_is_empty() -> None:
 def test_the_report_has_every_part_that_is_not_empty() -> None:
     tables = {
         name: ReportTable(name, ("a",), ((f"cell of {name}",),))
-        for name in ("results", "boards", "refused", "published", "provenance")
+        for name in ("results", "times", "evidence", "boards", "refused", "published", "provenance")
     }
-    text = markdown_report(replace(DOCUMENT, comparisons=("smaller",), notes=("noted",), **tables))
-    parts = ["smaller", "noted", *(f"cell of {name}" for name in tables)]
+    text = markdown_report(replace(DOCUMENT, comparisons=("smaller",), notes=("noted",), parts=(PARTS,), **tables))
+    parts = ["cell of parts", "smaller", "noted", *(f"cell of {name}" for name in tables)]
     assert [part for part in parts if part not in text] == []
+
+
+def test_a_unit_stands_behind_its_header() -> None:
+    table = ReportTable("t", ("size",), (("1",),), ("KiB (measured)",))
+    assert markdown_table(table).splitlines()[0] == "| size KiB (measured) |"

@@ -6,19 +6,36 @@ from html.parser import HTMLParser
 import pytest
 
 from edgehybrid.errors import MissingExtraError
-from edgehybrid.report.document import Document, Panel, Plot, ReportTable
-from edgehybrid.report.page import html_page
+from edgehybrid.report.document import Document, Key, Panel, Plot, ReportTable
+from edgehybrid.report.page import css_string, html_page, table_style
 
 EMPTY = ReportTable("Empty", ("a",), ())
 RESULTS = ReportTable("Results", ("recipe", "top-1 %"), (("first", "97.50"), ("second", "–")))
 PLOT = Plot("Plot", "Caption", (Panel("points", '<svg><path d="M 0 0"/></svg>'),))
-DOCUMENT = Document("Title", ("smaller",), RESULTS, ("noted",), EMPTY, (PLOT,), EMPTY, EMPTY, EMPTY)
+DOCUMENT = Document(
+    title="Title",
+    comparisons=("smaller",),
+    results=RESULTS,
+    notes=("noted",),
+    times=EMPTY,
+    evidence=EMPTY,
+    boards=EMPTY,
+    plots=(PLOT,),
+    layers=(),
+    parts=(),
+    training=(),
+    refused=EMPTY,
+    published=EMPTY,
+    provenance=EMPTY,
+)
 
 
 class Elements(HTMLParser):
     """Every start tag with its attributes, and whether every tag that must be closed is."""
 
     VOID = frozenset({"meta", "path"})
+    # HTML says where these end; table.html leaves their end tags out.
+    IMPLIED = frozenset({"thead", "tbody", "tr", "th", "td"})
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -28,11 +45,11 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
-        if tag not in self.VOID:
+        if tag not in self.VOID | self.IMPLIED:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
+        if tag not in self.VOID | self.IMPLIED:
             assert self.open.pop() == tag
 
     def named(self, name: str) -> list[dict[str, str | None]]:
@@ -51,19 +68,56 @@ def test_every_element_is_closed() -> None:
 def test_the_page_loads_nothing() -> None:
     page = html_page(DOCUMENT)
     elements = Elements(page)
-    loading = {"src", "srcset", "href", "xlink:href", "data", "action", "poster", "background"}
+    loading = {"src", "srcset", "xlink:href", "data", "action", "poster", "background"}
     assert [tag for tag, attributes in elements.found if loading & set(attributes)] == []
-    assert elements.named("script") == elements.named("link") == elements.named("iframe") == []
+    assert {str(attributes["href"])[0] for _, attributes in elements.found if "href" in attributes} == {"#"}
+    assert elements.named("link") == elements.named("iframe") == []
+    assert elements.named("script") == [{}]
     assert re.findall(r"https?:|@import|url\(", page) == []
 
 
+def test_the_browser_is_told_to_load_nothing() -> None:
+    (policy,) = [m["content"] for m in Elements(html_page(DOCUMENT)).named("meta") if "http-equiv" in m]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    table = ReportTable("t", ("a",), (("x",),))
+    whole = replace(
+        DOCUMENT,
+        layers=(PLOT,),
+        training=(PLOT,),
+        parts=(replace(table, title="p"),),
+        **dict.fromkeys(("times", "evidence", "boards", "refused", "published", "provenance"), table),
+    )
+    elements = Elements(html_page(whole))
+    targets = [str(attributes["href"])[1:] for attributes in elements.named("a")]
+    assert len(targets) == 11
+    assert targets == [attributes["id"] for attributes in elements.named("h2")]
+
+
 def filled_with(text: str) -> Document:
-    table = ReportTable(text, (text,), ((text,),))
-    plot = Plot(text, text, (Panel(text, "<svg></svg>"),))
-    return Document(text, (text,), table, (text,), table, (plot,), table, table, table)
+    table = ReportTable(text, (text,), ((text,),), (text,))
+    plot = Plot(text, text, (Panel(text, "<svg></svg>", text),), (Key("<svg></svg>", text),))
+    return Document(
+        title=text,
+        comparisons=(text,) * 7,
+        results=table,
+        notes=(text,),
+        times=table,
+        evidence=table,
+        boards=table,
+        plots=(plot,),
+        layers=(plot,),
+        parts=(table,),
+        training=(plot,),
+        refused=table,
+        published=table,
+        provenance=table,
+    )
 
 
-@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "</table><b>"])
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "</table><b>", "</style><b>"])
 def test_no_text_becomes_markup(hostile: str) -> None:
     tags = [tag for tag, _ in Elements(html_page(filled_with(hostile))).found]
     assert tags == [tag for tag, _ in Elements(html_page(filled_with("x"))).found]
@@ -71,6 +125,38 @@ def test_no_text_becomes_markup(hostile: str) -> None:
 
 def test_text_is_not_read_as_a_template() -> None:
     assert "{{ 1 + 1 }}" in html_page(filled_with("{{ 1 + 1 }}"))
+
+
+@pytest.mark.parametrize("hostile", ['"}body{display:none}', "</style>", "\\", "\n", "*/"])
+def test_a_header_cannot_leave_its_string_in_the_style_sheet(hostile: str) -> None:
+    escaped = css_string(hostile)
+    assert re.fullmatch(r'"([A-Za-z0-9 ().,%_/-]|\\[0-9a-f]+ )*"', escaped)
+    back = re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), escaped[1:-1])
+    assert back == hostile
+
+
+def test_the_style_of_a_table_aligns_numbers_and_labels_cells() -> None:
+    table = ReportTable("t", ("recipe", "size"), (("a", "1.5"),), ("", "KiB"))
+    style = table_style(table, 3)
+    assert "#t3 td:nth-child(2),#t3 th:nth-child(2){text-align:right}" in style
+    assert '#t3 td:nth-child(2)::before{content:"size KiB"}' in style
+    assert "#t3 td:nth-child(1),#t3 th" not in style
+
+
+def test_only_columns_of_long_words_may_break_them() -> None:
+    table = ReportTable("t", ("a", "b"), (("performance", "f" * 64), ("x", "y")))
+    assert "#t0 td:nth-child(2){overflow-wrap:anywhere}" in table_style(table, 0)
+
+
+def test_a_unit_stands_under_its_header() -> None:
+    page = html_page(replace(DOCUMENT, results=replace(RESULTS, units=("", "% (measured)"))))
+    assert '<th scope="col">recipe<th scope="col">top-1 %<small>% (measured)</small>' in page
+
+
+def test_many_comparisons_are_folded_and_still_there() -> None:
+    page = html_page(replace(DOCUMENT, comparisons=tuple(f"sentence {index}" for index in range(9))))
+    assert "3 more comparisons" in page
+    assert all(f"sentence {index}<" in page for index in range(9))
 
 
 def test_drawings_are_inline() -> None:

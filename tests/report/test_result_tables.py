@@ -1,15 +1,14 @@
-from report_samples import BOARD, HYBRID, emulated_row, make_row
+from report_samples import HYBRID, emulated_row, make_row
 
 from edgehybrid.recipe import load_recipe
 from edgehybrid.report.document import ReportTable
 from edgehybrid.report.origin import Entry, Refusal
 from edgehybrid.report.result_tables import (
-    boards_table,
-    number,
     provenance_table,
     published_table,
     refused_table,
     results_table,
+    times_table,
 )
 from edgehybrid.results import Row
 from edgehybrid.results.row import LATENCIES
@@ -20,7 +19,7 @@ def entries_of(*rows: Row) -> list[Entry]:
 
 
 def column(table: ReportTable, header: str) -> list[str]:
-    return [row[table.headers.index(header)] for row in table.rows]
+    return [row[table.names.index(header)] for row in table.rows]
 
 
 def test_bytes_and_bits_become_kib() -> None:
@@ -31,7 +30,7 @@ def test_bytes_and_bits_become_kib() -> None:
 
 def test_every_number_is_marked_as_measured_or_modelled() -> None:
     table = results_table(entries_of(make_row()))
-    kinds = {header: header.rpartition("(")[2] for header in table.headers if "(" in header}
+    kinds = {header: header.rpartition("(")[2] for header in table.names if "(" in header}
     assert kinds == {
         "top-1 % (measured)": "measured)",
         "size KiB (measured)": "measured)",
@@ -40,10 +39,6 @@ def test_every_number_is_marked_as_measured_or_modelled() -> None:
         "energy µJ (modelled)": "modelled)",
         "memory KiB (modelled)": "modelled)",
     }
-
-
-def test_what_is_no_number_is_a_dash() -> None:
-    assert (number(None, 2), number(0, 2)) == ("–", "0.00")
 
 
 def test_what_a_row_does_not_have_is_a_dash() -> None:
@@ -63,21 +58,22 @@ def test_emulated_time_never_stands_in_a_latency_column() -> None:
 
 
 def test_there_is_no_emulated_column_without_emulated_rows() -> None:
-    assert not any("emulated" in header for header in results_table(entries_of(make_row())).headers)
+    assert not any("emulated" in name for name in results_table(entries_of(make_row())).names)
 
 
-def test_rows_measured_in_one_state_of_the_board_share_a_line() -> None:
-    busy = {**BOARD, "load_1min": 3.5}
-    table = boards_table(entries_of(make_row(), make_row(board=busy), make_row()))
-    assert column(table, "#") == ["1, 3", "2"]
-    assert column(table, "load_1min") == ["0.02", "3.5"]
+def test_the_distribution_of_an_emulated_row_is_empty() -> None:
+    emulated = emulated_row().model_copy(update=dict.fromkeys(LATENCIES, 777.0))
+    table = times_table(entries_of(emulated, make_row(latency_ms_p5=2.4, latency_ms_max=9.0, init_ms=3.0)))
+    assert not any("777" in cell for row in table.rows for cell in row)
+    assert column(table, "p5 ms (measured)") == ["–", "2.400"]
+    assert column(table, "slowest ms (measured)") == ["–", "9.000"]
+    assert column(table, "load ms (measured)") == ["–", "3.0"]
+    assert column(table, "peak memory MiB (measured)") == ["1.0", "1.0"]
 
 
-def test_boards_with_different_facts_share_a_table() -> None:
-    boards = ({"cpu": "A"}, {"cores": 2}, {})
-    table = boards_table(entries_of(*(make_row(board=board) for board in boards)))
-    assert column(table, "cpu") == ["A", "–", "–"]
-    assert column(table, "cores") == ["–", "2", "–"]
+def test_rows_made_from_the_same_share_a_line_of_provenance() -> None:
+    table = provenance_table(entries_of(make_row(), make_row(device="pi5"), make_row(isa="avx2")))
+    assert column(table, "#") == ["1–2", "3"]
 
 
 def test_provenance_has_the_whole_hashes() -> None:
@@ -108,5 +104,5 @@ def test_published_figures_stand_in_the_order_of_the_papers_tables() -> None:
 
 
 def test_no_published_column_is_measured_or_modelled() -> None:
-    headers = published_table([]).headers
-    assert [header for header in headers if "measured" in header or "modelled" in header] == []
+    names = published_table([]).names
+    assert [name for name in names if "measured" in name or "modelled" in name] == []

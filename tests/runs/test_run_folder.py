@@ -72,6 +72,16 @@ def test_a_disk_that_is_full_after_the_recipe_leaves_no_folder(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_a_recipe_that_changed_is_read_again_and_a_shared_one_is_not(tmp_path: Path) -> None:
+    first, second = run_named(tmp_path, "a-1"), run_named(tmp_path, "a-2")
+    assert first.recipe is second.recipe
+    text = (first.path / "recipe.yaml").read_text()
+    (first.path / "recipe.yaml").write_text(text.replace("seed: 2", "seed: 7"))
+    changed = open_run(first.path)
+    assert changed.recipe.training.seed == 7
+    assert changed.recipe_sha256 != second.recipe_sha256
+
+
 def test_another_run_of_the_same_name_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2025, 3, 2, tzinfo=UTC)
     monkeypatch.setattr(run_folder, "datetime", SimpleNamespace(now=lambda zone: now))
