@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from converters.edits.dense_products import make_dense
 from converters.edits.fold_constants import fold_constants
 from converters.edits.fold_vectors import fold_vectors
 from converters.edits.pack_layers import NotPacked, Packable, examine, pack_layers
@@ -37,6 +38,7 @@ def pack(content: bytes, metadata: Mapping[str, bytes] | None = None) -> Packed:
     graph = graph_of(content)
     shorten_names(graph)
     fold_constants(graph)
+    make_dense(graph)
     left = pack_layers(graph)
     pack_pools(graph)
     unpack_signs(graph)
@@ -53,5 +55,6 @@ def has_binary_layers(content: bytes) -> bool:
     """
     graph = graph_of(content)
     fold_constants(graph)
+    make_dense(graph)
     found = [examine(graph, node) for node in graph.nodes]
     return any(isinstance(each, Packable) or (isinstance(each, NotPacked) and not each.is_half) for each in found)

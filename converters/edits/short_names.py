@@ -1,6 +1,14 @@
 """Names of layers in place of TensorFlow's, which list every operator that a converter fused: up to 400 bytes each."""
 
+import re
+from collections.abc import Iterable
+
 from converters.graph import Graph
+
+# The functions of a SavedModel, which call each other.
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+# The operator of the layer that others were fused with, as TensorFlow names it; Larq's layers begin otherwise.
+_MULTIPLYING = re.compile(r"(Conv[123]D|DepthwiseConv2dNative|DepthwiseConv2D|MatMul|depthwise)(_?\d+)?$")
 
 
 def shorten_names(graph: Graph) -> None:
@@ -18,7 +26,23 @@ def shorten_names(graph: Graph) -> None:
 
 
 def layer_name(name: str) -> str:
-    """The layer in a tensor's name as TensorFlow's converter writes it; a shorter name as it is."""
-    first_computed = name.split(";")[-1]
-    parts = first_computed.split("/")
+    """The layer in a tensor's name as TensorFlow's converter writes it; a shorter name as it is.
+
+    Of several layers it is the one with weights, else the one that was computed first.
+    """
+    pieces = name.split(";")
+    first_computed = next((piece for piece in reversed(pieces) if _MULTIPLYING.search(piece)), pieces[-1])
+    parts = _without_calls(first_computed)
     return "/".join(parts[1:-1]) if len(parts) > 2 else first_computed
+
+
+def are_of_layers(names: Iterable[str]) -> bool:
+    """Whether these are names of layers already: TensorFlow's all begin with that of the model."""
+    return len({parts[0] for name in names if len(parts := _without_calls(name.split(";")[-1])) > 1}) > 1
+
+
+def _without_calls(name: str) -> list[str]:
+    parts = name.split("/")
+    while len(parts) > 1 and parts[0] in _CALLS:
+        del parts[0]
+    return parts

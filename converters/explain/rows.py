@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from converters.edits.short_names import layer_name
+from converters.edits.short_names import are_of_layers, layer_name
 from edgehybrid.census.calls import CALLING, Executions, executions_of
 from edgehybrid.census.flatbuffer_layers import LISTED
 from edgehybrid.census.multiplications import MULTIPLYING, Multiplication
@@ -119,6 +119,8 @@ def rows_of(
     """
     rows = []
     for part in parts:
+        outputs = [part.graph.tensors[index].name for op in part.graph.ops for index in op.outputs]
+        layer_of = str if are_of_layers(outputs) else layer_name
         for index, op in enumerate(part.graph.ops):
             place = (part.number, index)
             found = part.multiplications.get(index, ())
@@ -128,7 +130,7 @@ def rows_of(
                     subgraph=part.number,
                     index=index,
                     name=output.name if output else "",
-                    layer=(layer_name(output.name) if output else "") or f"{op.name} {index}",
+                    layer=(layer_of(output.name) if output else "") or f"{op.name} {index}",
                     op=op.name,
                     precision=_precision(found),
                     output_shape=output.shape if output else None,
