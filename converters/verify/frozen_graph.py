@@ -9,26 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.frozen import FrozenModel
-from converters.verify.step_graph import StepGraph
+from converters.verify.step_graph import Operator, StepGraph
 from edgehybrid.model.compat import tf
 
 _BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FILTERING = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
-
-
-@dataclass(frozen=True, eq=False)
-class Operator:
-    """What ``replay`` asks of a layer, of an operator of TensorFlow's.
-
-    Attributes:
-        gain, shift: of one that computes gain · x + shift, a number each or one a channel; None of others.
-        terms: that each sum of a convolution or a dense layer has; 0 of others.
-    """
-
-    name: str
-    gain: Any = None
-    shift: Any = None
-    terms: int = 0
 
 
 @dataclass(frozen=True, eq=False)

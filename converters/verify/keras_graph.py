@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.verify.step_graph import StepGraph
+from converters.verify.step_graph import Operator, StepGraph
+from edgehybrid.model.activations import RPReLU
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPart(Operator):
+    """A part of a layer whose value a flatbuffer may hold. ``compute`` takes a tensor."""
+
+    compute: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +28,7 @@ class KerasStep:
     Attributes:
         index: place in the order of execution.
         name: of the layer; of one in a nested model with the model's before it, ``model/layer``.
-        layer: the Keras layer.
+        layer: the Keras layer, or a part of it.
         node: Keras' record of the call; None where the layer takes one tensor and nothing else.
         inputs, outputs: numbers of tensors; 0 is the image.
         sizes: how many values an image's part of each output has; 0 where Keras does not know.
@@ -49,7 +57,8 @@ class KerasStep:
             for name, number in zip(self.node.flat_input_ids, self.inputs, strict=True):
                 tensors.setdefault(name, []).append(values[number])
             args, kwargs = self.node.map_arguments(tensors)
-        outputs = self.layer(*args, **kwargs)
+        compute = self.layer.compute if isinstance(self.layer, LayerPart) else self.layer
+        outputs = compute(*args, **kwargs)
         return [np.asarray(output) for output in (outputs if isinstance(outputs, list | tuple) else [outputs])]
 
 
@@ -79,9 +88,23 @@ class KerasGraph(StepGraph[KerasStep]):
                     made = self._add(node.layer, read, f"{name}/")
                 else:
                     shapes = node.output_shapes if isinstance(node.output_shapes, list) else [node.output_shapes]
-                    made = self._add_step(node.layer, node, read, shapes, name)
+                    made = self._add_layer(node, read, shapes, name)
                 numbers.update(zip(node.flat_output_ids, made, strict=True))
         return [numbers[str(id(tensor))] for tensor in model.outputs]
+
+    def _add_layer(self, node: Any, inputs: list[int], shapes: list[Any], name: str) -> list[int]:
+        layer = node.layer
+        if not isinstance(layer, RPReLU):
+            return self._add_step(layer, node, inputs, shapes, name)
+        # Both shifts may go into other layers, so that neither what RPReLU reads nor what it writes is in the file.
+        gamma, zeta = np.abs(layer.gamma), np.abs(layer.zeta)
+        for part in (
+            LayerPart(layer.name, 1.0, gamma, compute=layer.shifted),
+            LayerPart(layer.name, compute=layer.bent),
+            LayerPart(layer.name, 1.0, zeta, compute=layer.raised),
+        ):
+            inputs = self._add_step(part, None, inputs, shapes, name)
+        return inputs
 
     def _add_step(self, layer: Any, node: Any, inputs: list[int], shapes: list[Any], name: str) -> list[int]:
         outputs = tuple(range(self._tensors, self._tensors + len(shapes)))

@@ -41,8 +41,8 @@ from numpy.typing import NDArray
 
 from converters.taps import Tap
 from converters.verify.bounds import Floats, bounds
-from converters.verify.frozen_graph import Operator
 from converters.verify.matching import Pairs
+from converters.verify.step_graph import Operator
 from converters.verify.steps import ModelGraph, Step
 from edgehybrid.model.activations import LearnedThreshold
 from edgehybrid.model.compat import keras

@@ -1,7 +1,23 @@
 """The steps of a computation in their order: which of them read a tensor, and which computes it."""
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """What ``replay`` asks of a layer, of an operator of TensorFlow's or a part of a Keras layer.
+
+    Attributes:
+        gain, shift: of one that computes gain · x + shift, a number each or one a channel; None of others.
+        terms: that each sum of a convolution or a dense layer has; 0 of others.
+    """
+
+    name: str
+    gain: Any = None
+    shift: Any = None
+    terms: int = 0
 
 
 class HasTensors(Protocol):

@@ -3,7 +3,7 @@
 A value within a layer, such as a map that BatchNorm has scaled and not yet shifted, may be near enough to the layer's
 output to be paired with it. It then differs from what Keras computes, and so does what follows: Keras computes that
 from the value, the flatbuffer from the output. A mistake looks otherwise: what follows agrees, from the wrong value. So
-the first pair that differs is taken back if nothing else differs without it, that did not differ with it.
+the first pair that differs is taken back if others differ because of it alone.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def without_wrong_pairs(
         first, *others = differing
         rest = pairs.without(*first)
         remaining = failing(graph, taps, rest, image, values)
-        if not set(remaining) <= set(others):
+        if not (set(remaining) < set(others)):
             break
         pairs, differing = rest, remaining
     return pairs

@@ -68,5 +68,16 @@ class RPReLU(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The formula above."""
-        shifted = inputs - self.gamma
-        return tf.nn.relu(shifted) + -self.beta * tf.nn.relu(-shifted) + self.zeta
+        return self.raised(self.bent(self.shifted(inputs)))
+
+    def shifted(self, inputs: Any) -> Any:
+        """x - gamma, which the converter may make a part of the layer before."""
+        return inputs - self.gamma
+
+    def bent(self, shifted: Any) -> Any:
+        """The PReLU of it."""
+        return tf.nn.relu(shifted) + -self.beta * tf.nn.relu(-shifted)
+
+    def raised(self, bent: Any) -> Any:
+        """That plus zeta, which the converter may make a part of the layer behind."""
+        return bent + self.zeta

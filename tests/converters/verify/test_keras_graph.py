@@ -35,7 +35,11 @@ def subclassed() -> Any:
     return model
 
 
-@pytest.mark.parametrize("make", [nested, subclassed, lambda: random_model(tiny_recipe())])
+def with_rprelu() -> Any:
+    return random_model(tiny_recipe("network.activation=rprelu"))
+
+
+@pytest.mark.parametrize("make", [nested, subclassed, lambda: random_model(tiny_recipe()), with_rprelu])
 def test_taking_the_steps_one_by_one_gives_what_the_model_gives(make: Any) -> None:
     keras.utils.set_random_seed(SEED)
     model = make()
@@ -46,6 +50,11 @@ def test_taking_the_steps_one_by_one_gives_what_the_model_gives(make: Any) -> No
     for step in graph.steps:
         values.update(zip(step.outputs, step(values), strict=True))
     np.testing.assert_array_equal(values[graph.output], np.asarray(model(image, training=False)))
+
+
+def test_a_layer_whose_shifts_may_go_elsewhere_is_several_steps() -> None:
+    graph = KerasGraph(with_rprelu())
+    assert [step.name for step in graph.steps].count("conv1_rprelu") == 3
 
 
 def test_knows_names_readers_makers_and_sizes() -> None:
