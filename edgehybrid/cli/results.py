@@ -95,11 +95,14 @@ def show(number: int, store: Path | None, runs: Path, as_json: bool) -> None:
         )
     fields = type(row).model_fields
     values = row.as_dict()
-    table = [(name, _shown(value), fields[name].description) for name, value in values.items()]
+    # The value last: some, as lists of reasons, are longer than a line.
+    table = [(name, fields[name].description, _shown(value)) for name, value in values.items()]
     emit(values, as_json, text_table((f"row {number}", "", ""), table, texts=(0, 1, 2)))
 
 
 def _shown(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key} {part}" for key, part in value.items() if part is not None)
     return "; ".join(value) or "–" if isinstance(value, list) else value
