@@ -11,7 +11,6 @@ from edgehybrid.console.commands import emit
 from edgehybrid.console.options import (
     json_option,
     refuse_runs_beside_path,
-    refuse_together,
     results_file,
     results_option,
     runs_option,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--timed-runs", type=click.IntRange(1, 100_000), default=100, show_default=True, help="In a session.")
 @click.option("--twins/--no-twins", default=True, show_default=True, help="Measure int8 and float32 twins in turns.")
 @click.option("--resume", is_flag=True, help="Leave out what the results have: same flatbuffer, device and options.")
-@click.option("--profile", "with_profile", is_flag=True, help="Show what each part of a packed flatbuffer takes here.")
+@click.option("--profile", "with_profile", is_flag=True, help="Show what each part of a packed flatbuffer takes.")
 @results_option
 @runs_option
 @json_option
@@ -63,7 +62,6 @@ def benchmark(
     as_json: bool,
 ) -> None:
     """Measure the latency of flatbuffers and log the rows. Default: the newest one of the newest run."""
-    from edgehybrid.device import bench
     from edgehybrid.device.campaign import Outcome, Plan, Settings, campaign
     from edgehybrid.device.devices import find_device
     from edgehybrid.device.twins import twins_of
@@ -71,16 +69,10 @@ def benchmark(
 
     for device in devices:
         find_device(device)
-    if with_profile:
-        refuse_together(
-            "Parts are measured of one model, on this machine.",
-            {"--profile": True, "--device": devices != ("local",), "several models": len(models) > 1},
-        )
     names = models or (None,)
     for name in names:
         if store is not None:
             refuse_runs_beside_path(name, runs)
-    profile = bench.profile(find_artefact(runs, names[0]), threads, timed_runs) if with_profile else []
     is_one = len(names) == len(devices) == 1
 
     def rivals(artefact: "Artefact") -> "list[Artefact]":
@@ -94,7 +86,7 @@ def benchmark(
     plan = Plan(
         [(name or "the newest run", partial(find_artefact, runs, name)) for name in names],
         rivals,
-        Settings(threads, sessions, timed_runs),
+        Settings(threads, sessions, timed_runs, with_profile),
         results_file(store, runs),
         resume,
     )
@@ -103,9 +95,10 @@ def benchmark(
     if is_one and failed:
         raise failed[0]
     done = [outcome.benchmark for outcome in outcomes if outcome.benchmark is not None]
-    documents = [_document(each, profile) for each in done]
-    text = [_table(profile), ""] if profile else []
+    documents = [_document(each) for each in done]
+    text: list[str] = []
     for each in done:
+        text += [_table(each), ""] if each.parts else []
         text += [_line(row) for row in each.rows] + _sentences(each)
     if is_one and documents:
         emit(documents[0], as_json, "\n".join(text))
@@ -134,16 +127,23 @@ def _notes(outcome: "Outcome") -> list[str]:
     return lines
 
 
-def _document(found: "Benchmark", profile: "Sequence[ProfileEntry]") -> dict[str, Any]:
+def _document(found: "Benchmark") -> dict[str, Any]:
     """A row, with what was measured beside it."""
     first, *twins = found.rows
-    parts = {"profile": [entry._asdict() for entry in profile]} if profile else {}
+    parts = {"profile": [_part(entry, first.emulated) for entry in found.parts]} if found.parts else {}
     return {
         **first.as_dict(),
         "twins": [row.as_dict() for row in twins],
         "comparisons": _sentences(found),
         **parts,
     }
+
+
+def _part(entry: "ProfileEntry", emulated: bool) -> dict[str, Any]:
+    """The time of an emulator has a key of its own."""
+    if emulated:
+        return entry._asdict() | {"time_us_median": None, "emulated_us_not_latency": entry.time_us_median}
+    return entry._asdict()
 
 
 def _sentences(found: "Benchmark") -> list[str]:
@@ -168,10 +168,11 @@ def _line(row: "Row") -> str:
     )
 
 
-def _table(profile: "Sequence[ProfileEntry]") -> str:
+def _table(found: "Benchmark") -> str:
     """One line a part."""
-    rows = [(part.name, _ranges(part.nodes), f"{part.time_us_median:.1f}", f"{part.share:.1%}") for part in profile]
-    return text_table(("part", "nodes", "median µs", "share"), rows)
+    rows = [(part.name, _ranges(part.nodes), f"{part.time_us_median:.1f}", f"{part.share:.1%}") for part in found.parts]
+    time = "emulated µs, no latency" if found.rows[0].emulated else "median µs"
+    return text_table(("part", "nodes", time, "share"), rows)
 
 
 def _ranges(nodes: Sequence[int]) -> str:

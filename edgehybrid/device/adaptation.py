@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 # λ as shares of the least one that leaves b at 0: from hardly bent to free.
 SHARES = np.logspace(0, -4, 25)
 _HALVINGS = 200
+# Of float64 sums, as a share of their largest term; some thousands of roundings of 1e-16.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ def proxy_weights(encodings: Floats, latencies: Floats) -> Floats:
         UsageError: see ``adapt``.
     """
     _check(encodings, latencies)
-    found: Floats = np.linalg.pinv(encodings) @ latencies
+    found: Floats = np.linalg.pinv(encodings, rcond=_ROUNDING) @ latencies
     return found
 
 
@@ -139,8 +141,11 @@ def _without_scale_and_shift(weights: Floats, encodings: Floats, latencies: Floa
     matrix = encodings * weights
     plain = np.stack([matrix.sum(axis=1), np.ones(len(latencies))], axis=1)
     inside, strengths, _ = np.linalg.svd(plain, full_matrices=False)
-    basis = inside[:, strengths > 1e-12 * strengths[0]]
-    return matrix - basis @ (basis.T @ matrix), latencies - basis @ (basis.T @ latencies), plain
+    basis = inside[:, strengths > _ROUNDING * strengths[0]]
+    bent = matrix - basis @ (basis.T @ matrix)
+    # What is left of columns that are sums of the two is rounding, which a small λ would let grow without bounds.
+    bent[np.abs(bent) <= _ROUNDING * np.abs(matrix).max(initial=0)] = 0
+    return bent, latencies - basis @ (basis.T @ latencies), plain
 
 
 def _check(encodings: Floats, latencies: Floats, columns: int | None = None) -> None:

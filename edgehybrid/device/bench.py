@@ -12,16 +12,15 @@ from edgehybrid.device.board import Board
 from edgehybrid.device.comparison import Ratio, speed_ratio
 from edgehybrid.device.machine import Machine, reached
 from edgehybrid.device.session import Measured, Session
-from edgehybrid.device.sessions import Timed, agreement_images, memory_alone, run_sessions
+from edgehybrid.device.sessions import Timed, memory_alone, run_sessions
 from edgehybrid.device.transport import LOCAL
 from edgehybrid.device.verdict import Evidence, judge
 from edgehybrid.errors import EdgehybridError
-from edgehybrid.flatbuffer import Flatbuffer, read_flatbuffer
+from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.results.row import Row
 from edgehybrid.runs.artefact import Artefact
 from edgehybrid.runs.evaluation import evaluation_of
 from edgehybrid.runtime import litert, packed
-from edgehybrid.runtime.interpreter import Interpreter
 from edgehybrid.runtime.profile import ProfileEntry
 
 
@@ -31,10 +30,12 @@ class Benchmark(NamedTuple):
     Attributes:
         rows: of the models in their order.
         ratios: of the first model to each other one: how many times as long that takes; none of an emulator's times.
+        parts: of the first model, where they were asked for.
     """
 
     rows: list[Row]
     ratios: list[Ratio]
+    parts: tuple[ProfileEntry, ...] = ()
 
 
 def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs: int) -> Row:
@@ -61,16 +62,6 @@ def benchmark_together(
         return Benchmark(rows, [])
     ours, *rivals = ([each.samples_ms for each in timed.of(model.name)] for model in timed.place.models)
     return Benchmark(rows, [speed_ratio(ours, rival) for rival in rivals])
-
-
-def profile(artefact: Artefact, threads: int, runs: int) -> list[ProfileEntry]:
-    """How long each part of a packed flatbuffer takes, in this process, for the image of the sessions.
-
-    Raises:
-        UsageError: a flatbuffer that is not packed.
-    """
-    image = agreement_images([read_flatbuffer(artefact.path)])[:1]
-    return Interpreter(artefact.path, threads).profile(image, runs)
 
 
 def refuse_other_target(artefact: Artefact, board: Board) -> None:

@@ -11,18 +11,21 @@ from typing import NamedTuple
 
 from edgehybrid.device.bench import Benchmark, benchmark_together, refuse_other_target
 from edgehybrid.device.machine import Machine, reached
+from edgehybrid.device.sessions import refuse_unpacked, time_parts
 from edgehybrid.device.transport import TransportError
 from edgehybrid.errors import EdgehybridError
+from edgehybrid.flatbuffer import read_flatbuffer
 from edgehybrid.results import append, read
 from edgehybrid.runs.artefact import Artefact
 
 
 class Settings(NamedTuple):
-    """How each model is measured."""
+    """How each model is measured; ``parts``: those of its graph, too."""
 
     threads: int
     sessions: int
     runs: int
+    parts: bool = False
 
 
 class Outcome(NamedTuple):
@@ -104,12 +107,18 @@ def _measured(plan: Plan, name: str, find: Find, machine: Machine, stop: Event) 
     if plan.resume and _is_known(artefact, machine.device, plan):
         return Outcome(machine.device, name, is_known=True)
     refuse_other_target(artefact, machine.board)
+    settings = plan.settings
+    if settings.parts:
+        refuse_unpacked(read_flatbuffer(artefact.path), artefact.path)
     artefacts = [artefact, *plan.rivals(artefact)]
     if stop.is_set():
         return None
-    found = benchmark_together(machine, artefacts, *plan.settings)
+    found = benchmark_together(machine, artefacts, settings.threads, settings.sessions, settings.runs)
     for row in found.rows:
         append(plan.store, row)
+    if settings.parts:
+        parts = time_parts(machine, artefact.path, settings.threads, settings.runs)
+        found = found._replace(parts=tuple(parts))
     return Outcome(machine.device, name, found)
 
 

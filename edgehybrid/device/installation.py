@@ -75,7 +75,7 @@ def set_up(transport: Transport, board: Board) -> bool:
     wheels = {PurePosixPath("wheels") / path.name: path.read_bytes() for path in wheels_for(board, wheels_folder())}
     contents = {**_own_files(board), **wheels}
     manifest = _manifest(contents)
-    if installed_manifest(transport, board) == manifest:
+    if installed_manifest(transport, board) == manifest and not _damaged(transport, board, manifest):
         return False
     place = board.folder / "runner"
     remove_folder(transport, place)
@@ -100,14 +100,28 @@ def installed_manifest(transport: Transport, board: Board) -> dict[str, str] | N
     return found if isinstance(found, dict) else None
 
 
+def _damaged(transport: Transport, board: Board, manifest: Mapping[str, str]) -> bool:
+    """Whether a file of ours on the board is not what the manifest says; wheels are gone when they are unpacked."""
+    names = [str(name) for name in _own_files(board)]
+    there = transport.run(["sha256sum", "--", *(str(board.folder / "runner" / name) for name in names)])
+    hashes = [line.split()[0] for line in there.stdout.decode(errors="replace").splitlines() if line.strip()]
+    return there.status != 0 or hashes != [manifest.get(name) for name in names]
+
+
 def refuse_if_absent(transport: Transport, board: Board) -> None:
-    """Raises EdgehybridError where the runner and the library of this installation are not on the board."""
+    """Raises EdgehybridError where the runner and the library of this installation are not on the board, and whole."""
     found, own = installed_manifest(transport, board), _manifest(_own_files(board))
     if found is None or any(found.get(name) != value for name, value in own.items()):
         raise EdgehybridError(
             "The runner is not installed on the board." if found is None else "The board has another version's runner.",
             received=f"{transport.address}: {'nothing' if found is None else found.get('edgehybrid')}",
             allowed=f"that of this installation, {__version__}",
+            next_step="edgehybrid devices setup NAME",
+        )
+    if _damaged(transport, board, found):
+        raise EdgehybridError(
+            "The runner on the board is damaged: its files are not those that were sent.",
+            received=f"{transport.address}: {board.folder / 'runner'}",
             next_step="edgehybrid devices setup NAME",
         )
 

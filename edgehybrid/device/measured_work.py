@@ -8,15 +8,13 @@ import numpy as np
 from edgehybrid.device import bench
 from edgehybrid.device.calibrate import Part, Sample, calibrate, refuse_what_cannot_be_enough
 from edgehybrid.device.calibration import Calibration
-from edgehybrid.device.machine import reached
-from edgehybrid.device.sessions import agreement_images, run_sessions
-from edgehybrid.device.transport import LOCAL
+from edgehybrid.device.machine import Machine, reached
+from edgehybrid.device.sessions import run_sessions, time_parts
 from edgehybrid.device.verdict import judge
 from edgehybrid.device.work import work_of_flatbuffer, work_of_nodes
 from edgehybrid.errors import UsageError
 from edgehybrid.flatbuffer import Flatbuffer, read_flatbuffer
 from edgehybrid.results.row import Row
-from edgehybrid.runtime.interpreter import Interpreter
 
 
 def calibrate_device(
@@ -27,7 +25,7 @@ def calibrate_device(
     runs: int,
     on_sample: Callable[[Sample], None] = lambda sample: None,
 ) -> Calibration:
-    """Measures flatbuffers on a device, with the parts of packed ones on this machine, and fits a calibration to them.
+    """Measures flatbuffers on a device, with the parts of packed ones, and fits a calibration to them.
 
     Args:
         device: ``local``, a name, or an address.
@@ -54,7 +52,6 @@ def calibrate_device(
             every = timed.of(timed.place.models[0].name)
             ran = bench.ran(timed.flatbuffers[0], every[0], threads, machine.board)
             evidence = bench.evidence_of(every, timed.sessions)
-            has_parts = ran["delegated_nodes"] and machine.board.address == LOCAL
             sample = Sample(
                 network=str(model),
                 work=work,
@@ -62,7 +59,7 @@ def calibrate_device(
                 runtime=ran["runtime"],
                 isa=ran["isa"],
                 threads=ran["threads"],
-                parts=_parts(model, threads, runs) if has_parts else (),
+                parts=_parts(machine, model, threads, runs) if ran["delegated_nodes"] else (),
             )
             _, doubts = judge("test", evidence)
             warnings += [f"{model}: {doubt}" for doubt in doubts]
@@ -92,9 +89,9 @@ def sample_of_row(row: Row, flatbuffer: Flatbuffer) -> Sample:
     )
 
 
-def _parts(model: Path, threads: int, runs: int) -> tuple[Part, ...]:
+def _parts(machine: Machine, model: Path, threads: int, runs: int) -> tuple[Part, ...]:
     """Those with work; the others go with them, see calibrate.py."""
     flatbuffer = read_flatbuffer(model)
-    entries = Interpreter(model, threads).profile(agreement_images([flatbuffer])[:1], runs)
+    entries = time_parts(machine, model, threads, runs)
     parts = [Part(work_of_nodes(flatbuffer, entry.nodes), entry.time_us_median / 1e3) for entry in entries]
     return tuple(part for part in parts if part.work.operators)

@@ -82,6 +82,7 @@ def _serve(request: dict[str, Any]) -> None:
         _say("clock", jumped_seconds=round(jump, 1))
     for model in models:
         _say("samples", model=model.name, samples_ms=samples[model.name])
+        model.say_parts()
     _say("done", peak_memory_bytes=probe.peak_memory_bytes(), boot_id=probe.read("/proc/sys/kernel/random/boot_id"))
 
 
@@ -93,8 +94,13 @@ class _Model:
 
         self.name = asked["name"]
         began = time.perf_counter_ns()
+        # It is written when the interpreter goes.
+        self._profile = Path(_new_file()) if asked["packed"] and request["profile"] else None
         with tempfile.NamedTemporaryFile(prefix="edgehybrid-", suffix=".jsonl") as report:
-            delegates = [load_delegate(request["library"], {"report_file": report.name})] if asked["packed"] else None
+            options = {"report_file": report.name}
+            if self._profile is not None:
+                options["profile_file"] = str(self._profile)
+            delegates = [load_delegate(request["library"], options)] if asked["packed"] else None
             self._interpreter = Interpreter(
                 model_path=asked["path"], num_threads=request["threads"], experimental_delegates=delegates
             )
@@ -118,6 +124,14 @@ class _Model:
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)
 
+    def say_parts(self) -> None:
+        """Ends the interpreter, and says what the parts of its graph took."""
+        if self._profile is not None:
+            del self._interpreter
+            lines = self._profile.read_text().splitlines()
+            self._profile.unlink()
+            _say("parts", model=self.name, regions=[json.loads(line)["parts"] for line in lines])
+
     def timed(self, image: Any, count: int) -> list[float]:
         samples = []
         for _ in range(count):
@@ -125,6 +139,12 @@ class _Model:
             self.run(image)
             samples.append((time.perf_counter_ns() - began) / 1e6)
         return samples
+
+
+def _new_file() -> str:
+    handle, name = tempfile.mkstemp(prefix="edgehybrid-", suffix=".jsonl")
+    os.close(handle)
+    return name
 
 
 def _cool_down(below_c: float, seconds: float) -> None:

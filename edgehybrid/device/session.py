@@ -2,6 +2,7 @@
 
 import base64
 import json
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgehybrid.device.runner import MARK
-from edgehybrid.device.transport import LOCAL, Running, Transport
+from edgehybrid.device.transport import LOCAL, Running, Transport, TransportError
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.runtime.host import Floats
 from edgehybrid.runtime.native_delegate import Region
@@ -42,6 +43,7 @@ class Request(NamedTuple):
         agree: whether it gives the logits of all images before it measures.
         runs: timed inferences of each model.
         lock: path of a file that one measurement holds at a time, with ``owner`` in it.
+        profile: whether the parts of packed models are timed too; reading the clock between them takes time itself.
     """
 
     models: tuple[Model, ...]
@@ -52,6 +54,7 @@ class Request(NamedTuple):
     runs: int
     lock: str
     owner: str
+    profile: bool = False
     blocks: int = BLOCKS
     warmup_runs: int = WARMUP_RUNS
     cool_below_c: float = COOL_BELOW_C
@@ -72,6 +75,7 @@ class Measured:
         regions: what the native runtime took of the graph.
         host_version: LiteRT's.
         logits: of the request's images, (n, classes), where it asked for them.
+        parts: of each region the times of its parts, as ``profile.parts_of`` takes them, where it asked for them.
     """
 
     samples_ms: tuple[float, ...] = ()
@@ -80,6 +84,7 @@ class Measured:
     regions: tuple[Region, ...] = ()
     host_version: str = ""
     logits: Floats | None = None
+    parts: tuple[Any, ...] = ()
 
 
 @dataclass
@@ -209,6 +214,8 @@ def _take(kind: str, event: dict[str, Any], session: Session, address: str) -> N
         session.models[event["model"]].logits = numbers.reshape(event["shape"]).astype(np.float32)
     elif kind == "samples":
         session.models[event["model"]].samples_ms = tuple(float(sample) for sample in event["samples_ms"])
+    elif kind == "parts":
+        session.models[event["model"]].parts = tuple(event["regions"])
     elif kind == "cooled":
         session.cooled_seconds = float(event["seconds"])
     elif kind == "others":
@@ -234,19 +241,33 @@ def _take(kind: str, event: dict[str, Any], session: Session, address: str) -> N
 
 
 def _broken(transport: Transport, running: Running, other: Sequence[str]) -> EdgehybridError:
-    """Why the runner ended before it was done. The machine itself is there, or ``refuse_loss`` raises."""
+    """Why the runner ended before it was done. The machine itself is there, or TransportError is raised."""
     running.process.wait()
     status, errors = running.process.returncode, running.errors()
-    transport.refuse_loss(status, errors)
+    is_killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    try:
+        transport.refuse_loss(status, errors)
+    except TransportError as loss:
+        # ssh says the same of a program that a signal ended as of a connection that did. Only then the board answers.
+        if errors.strip() or not _answers(transport):
+            raise loss from None
+        is_killed = True
     said = [line for line in errors.splitlines() if line.strip()] or list(other)
-    if status in (-9, 137):
+    if is_killed:
         return EdgehybridError(
             "The runner was killed.",
             received=f"{transport.address}: exit status {status}",
-            next_step="Look whether the machine ran out of memory: dmesg | tail",
+            next_step="Look whether the machine ran out of memory, or restarted: dmesg | tail",
         )
     return EdgehybridError(
         "The runner ended before it was done.",
         received=f"{transport.address}: {said[-1][:500] if said else f'exit status {status}'}",
         next_step=_setup(transport.address),
     )
+
+
+def _answers(transport: Transport) -> bool:
+    try:
+        return transport.run(["true"]).status == 0
+    except TransportError:
+        return False

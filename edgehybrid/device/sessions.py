@@ -22,6 +22,7 @@ from edgehybrid.flatbuffer import Flatbuffer, read_flatbuffer
 from edgehybrid.runtime import packed
 from edgehybrid.runtime.host import Floats
 from edgehybrid.runtime.native_library import library
+from edgehybrid.runtime.profile import ProfileEntry, no_parts, parts_of
 
 # Images that both machines must agree on; the first is timed.
 AGREEMENT_IMAGES = 8
@@ -126,6 +127,27 @@ def _sent(transport: Transport, there: Installation, content: bytes) -> str:
 def _request(place: Place, threads: int, runs: int, agree: bool = False) -> Request:
     owner = f"process {os.getpid()} of user {os.getuid()} on {platform.node()}"
     return Request(place.models, place.images, place.library, threads, agree, runs, place.lock, owner)
+
+
+def time_parts(machine: Machine, file: Path, threads: int, runs: int) -> list[ProfileEntry]:
+    """How long each part of a packed flatbuffer's graph takes on the machine, in a session of its own.
+
+    Raises:
+        TransportError: the machine was lost.
+        EdgehybridError: a flatbuffer that is not packed, or see ``run_sessions``.
+    """
+    flatbuffer = read_flatbuffer(file)
+    refuse_unpacked(flatbuffer, file)
+    place = _prepare(machine.transport, machine.board, [file], [flatbuffer], agreement_images([flatbuffer]))
+    request = _request(place, threads, runs)._replace(profile=True)
+    (measured,) = measure(machine.transport, place.runner, request).models.values()
+    return parts_of(flatbuffer, measured.parts, [1e6 * sample for sample in measured.samples_ms])
+
+
+def refuse_unpacked(flatbuffer: Flatbuffer, file: Path) -> None:
+    """Raises UsageError for a flatbuffer whose parts nobody times."""
+    if not packed.can_run(flatbuffer):
+        raise no_parts(str(file))
 
 
 def memory_alone(machine: Machine, place: Place, model: Model, threads: int) -> int | None:

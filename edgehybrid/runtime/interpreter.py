@@ -15,7 +15,7 @@ from edgehybrid.flatbuffer import Flatbuffer, parse_flatbuffer
 from edgehybrid.runtime import litert, packed
 from edgehybrid.runtime.host import Floats
 from edgehybrid.runtime.loaded import Loaded
-from edgehybrid.runtime.profile import ProfileEntry, profile_packed
+from edgehybrid.runtime.profile import ProfileEntry, no_parts, profile_packed
 
 
 class Runtime(Protocol):
@@ -113,11 +113,7 @@ class Interpreter:
             UsageError: a flatbuffer that is not packed; no images, or others than it takes; less than one run.
         """
         if self.regions is None:
-            raise UsageError(
-                "Only the native runtime tells how long each part of a graph takes; LiteRT does not.",
-                received=f"{self._source}, which runs in {self.runtime}",
-                allowed="a packed flatbuffer",
-            )
+            raise no_parts(f"{self._source}, which runs in {self.runtime}")
         if runs < 1 or len(images) < 1:
             raise UsageError(
                 "A profile has images and runs.",

@@ -7,10 +7,12 @@ LiteRT itself tells no times: the option of its Python interpreter that is named
 import json
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from edgehybrid.errors import UsageError
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.runtime.host import Floats, open_host
 from edgehybrid.runtime.native_delegate import delegate
@@ -46,6 +48,20 @@ def profile_packed(
     with tempfile.NamedTemporaryFile(prefix="edgehybrid-", suffix=".jsonl") as file:
         walls_ns = _run(content, threads, Path(file.name), images, runs)
         regions = [json.loads(line)["parts"] for line in Path(file.name).read_text().splitlines()]
+    return parts_of(flatbuffer, regions, walls_ns)
+
+
+def parts_of(
+    flatbuffer: Flatbuffer, regions: Sequence[Sequence[Mapping[str, Any]]], walls_ns: Sequence[float]
+) -> list[ProfileEntry]:
+    """The parts of a flatbuffer's graph, in the order of running, by what the delegate's profile file says of them.
+
+    Args:
+        regions: the ``parts`` of each region, see ``native_delegate.delegate``; earlier runs than the timed are left
+            out.
+        walls_ns: of each timed inference, the last ones.
+    """
+    runs = len(walls_ns)
     parts = [part for region in sorted(regions, key=_first_node) for part in region]
     taken = {node for part in parts for node in part["nodes"]}
     left = [node for node in range(len(flatbuffer.ops)) if node not in taken]
@@ -62,6 +78,15 @@ def profile_packed(
     ]
 
 
+def no_parts(received: str) -> UsageError:
+    """The refusal of a flatbuffer that is not packed."""
+    return UsageError(
+        "Only the native runtime tells how long each part of a graph takes; LiteRT does not.",
+        received=received,
+        allowed="a packed flatbuffer",
+    )
+
+
 def _run(content: bytes, threads: int, profile: Path, images: Floats, runs: int) -> list[int]:
     """Time of each inference, ns. The interpreter goes at the end, and its regions write their times."""
     host = open_host(content, threads, [delegate(profile_file=profile)])
@@ -74,8 +99,8 @@ def _run(content: bytes, threads: int, profile: Path, images: Floats, runs: int)
     return walls_ns[WARMUP_RUNS:]
 
 
-def _first_node(region: list[dict[str, list[int]]]) -> int:
-    return min(node for part in region for node in part["nodes"])
+def _first_node(region: Sequence[Mapping[str, Any]]) -> int:
+    return min(int(node) for part in region for node in part["nodes"])
 
 
 def _name(flatbuffer: Flatbuffer, nodes: list[int]) -> str:

@@ -51,7 +51,7 @@ def test_a_row_names_the_kernels_that_ran(artefact: Artefact, monkeypatch: pytes
 def test_the_time_of_an_emulator_is_no_latency(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions_of(monkeypatch, (1.0, 2.0, 3.0))
     with reached("local") as machine:
-        (row, _), ratios = benchmark_together(machine._replace(emulated=True), [artefact, artefact], 1, 1, 3)
+        (row, _), ratios, _ = benchmark_together(machine._replace(emulated=True), [artefact, artefact], 1, 1, 3)
     assert ratios == []
     assert row.emulated
     assert row.emulated_ms_not_latency == 2.0

@@ -1,5 +1,6 @@
 """The runner on a board: what is sent, when nothing is, and what a failure leaves behind."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,10 @@ class Disk(FakeBoard):
         elif words[0] == "cat":
             content = self.files.get(words[1])
             return Finished(1, b"", "No such file") if content is None else Finished(0, content, "")
+        elif words[0] == "sha256sum":
+            whole = [name for name in words[2:] if name in self.files]
+            lines = [f"{hashlib.sha256(self.files[name]).hexdigest()}  {name}\n" for name in whole]
+            return Finished(int(whole != words[2:]), "".join(lines).encode(), "")
         elif words[0] == "rm":
             self.files = {name: content for name, content in self.files.items() if not name.startswith(words[-1])}
         return Finished(0, b"", "")
@@ -67,9 +72,25 @@ def test_a_second_setup_sends_nothing(wheel: Path) -> None:
     set_up(board, PI)
     board.commands.clear()
     assert not set_up(board, PI)
-    assert [words[0] for words in board.commands] == ["cat"]
+    assert [words[0] for words in board.commands] == ["cat", "sha256sum"]
     wheel.write_bytes(b"another")
     assert set_up(board, PI)
+
+
+@pytest.mark.parametrize("damage", [b"", b"libraRy", None])
+def test_a_damaged_file_is_found_and_sent_again(damage: bytes | None) -> None:
+    board, name = Disk(), f"{RUNNER}/libedgehybrid_aarch64.so"
+    set_up(board, PI)
+    if damage is None:
+        del board.files[name]
+    else:
+        board.files[name] = damage
+    with pytest.raises(EdgehybridError, match="runner on the board is damaged") as error:
+        refuse_if_absent(board, PI)
+    assert "devices setup" in str(error.value.next_step)
+    assert set_up(board, PI)
+    assert board.files[name] == b"library"
+    refuse_if_absent(board, PI)
 
 
 @pytest.mark.parametrize("failing", ["wheels", "python3", "bin/python"])

@@ -13,7 +13,7 @@ from tiny_flatbuffers import float_flatbuffer
 
 from edgehybrid.device import session
 from edgehybrid.device.session import Model, Request, measure
-from edgehybrid.device.transport import LocalTransport, Running, TransportError
+from edgehybrid.device.transport import Finished, LocalTransport, Running, TransportError
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.runs.run_folder import RunFolder
@@ -156,7 +156,8 @@ def test_garbage_behind_the_mark_is_one_error(tmp_path: Path, model: Path, event
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "was killed"),
         ("sys.exit(137)", "was killed"),
-        ("sys.exit(255)", "connection to the board was lost"),
+        ("sys.exit(255)", "was killed"),
+        ("print('client_loop: broken', file=sys.stderr); sys.exit(255)", "connection to the board was lost"),
         ("sys.exit('out of luck')", "ended before it was done"),
         ("", "ended before it was done"),
     ],
@@ -168,6 +169,19 @@ def test_a_runner_that_ends_early_is_one_error(tmp_path: Path, model: Path, end:
     assert time.monotonic() - began < 30
     # Only a lost machine ends what else was to be measured there.
     assert isinstance(error.value, TransportError) == ("connection" in what)
+
+
+def test_a_connection_that_ends_without_a_word_is_lost_where_the_board_does_not_answer(
+    tmp_path: Path, model: Path
+) -> None:
+    board = answers("some last words", end="sys.exit(255)")
+
+    def nobody(*_: object) -> Finished:
+        raise TransportError("There is nobody.")
+
+    board.answer = nobody
+    with pytest.raises(TransportError, match="connection to the board was lost"):
+        asked(tmp_path, model, board)
 
 
 def test_a_runner_that_hangs_is_ended_and_called_so(

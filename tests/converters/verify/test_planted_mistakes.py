@@ -89,7 +89,7 @@ IN_TWO_BIT: dict[str, Case] = {
     "bit plane, a threshold of a map of 4x4": ("pool3", changed("SUB", "pool3", 1, add(1e-3), number=0)),
     "product of planes, a weight's sign": ("conv6", changed("LceBconv2d", "conv6", 1, negate_a_bit)),
     "sum of planes, a filter's alpha": ("conv6", changed("MUL", "conv6", 1, scale_one)),
-    # Only its bits are read: of a channel's 1,536 sums about one is within 1e-3 of a threshold, and several within 1e-2.
+    # Only its bits are read: of a channel's 1,536 sums about one is within 1e-3 of a threshold, some within 1e-2.
     "sum of planes, a bias": ("conv6", changed("ADD", "conv6", 1, add(1e-2))),
     "float pool, its window": ("pool2", option("MAX_POOL_2D", "pool2", "filter_width", 1)),
 }
