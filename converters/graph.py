@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Activations that an operator may have behind it, by their numbers in TensorFlow Lite's schema, as operators.
+ACTIVATION_OPS = {1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
+
 
 @dataclass(eq=False)
 class Value:

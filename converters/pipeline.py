@@ -73,7 +73,7 @@ def convert(
     """
     own = network_of(run.recipe)
     file_format = file_format or ("float32" if twin else default_format(own))
-    twin = not all(layer.is_float for layer in own) and (twin or file_format == "int8")
+    twin = becomes_twin(own, file_format, twin)
     if twin and file_format.startswith("packed"):
         raise ConversionError(
             "A full-precision twin has nothing to pack.", received=file_format, allowed="float32 or int8"
@@ -82,6 +82,11 @@ def convert(
     refuse_existing(path, overwrite)
     subject = _twin(run) if twin else _trained(run, own)
     return convert_subject(subject, path, target, file_format, images, max_drop_points)
+
+
+def becomes_twin(network: Network, file_format: Format | None, twin: bool = False) -> bool:
+    """Whether what ``convert`` makes of a run is its full-precision twin; never of a network in full precision."""
+    return not all(layer.is_float for layer in network) and (twin or file_format == "int8")
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -311,6 +311,8 @@ def test_the_demo_replaces_no_report_unless_told(name: str, tmp_path: Path) -> N
         (["convert", "--target", "aarch64", "--float-parts", "int8", "--format", "int8"], ["--format int8"]),
         (["convert", "--target", "aarch64", "--float-parts", "int8", "--twin"], ["--float-parts int8 --twin"]),
         (["convert", "--target", "aarch64", "--max-drop", "1"], ["--max-drop", "for int8 alone"]),
+        (["convert", "--target", "aarch64", "--max-drop", "1", "--format", "int8", "--twin"], ["for int8 alone"]),
+        (["proxy", "--results", "a.sqlite", "--runs", "b"], ["--results --runs"]),
         (["benchmark", ".", "--runs", "b", "--results", "a.sqlite"], [". --runs b"]),
         (["train", "--resume", ".", "--runs", "b"], [". --runs b"]),
         (["train", "digits", "--resume", "a"], ["either a recipe to train, or a run to resume"]),

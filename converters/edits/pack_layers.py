@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from converters.edits.bit_planes import BitPlanes, reshape
 from converters.filter_planes import FilterPlanes, filter_planes, packed_words
-from converters.graph import Graph, Node, Value, constant
+from converters.graph import ACTIVATION_OPS, Graph, Node, Value, constant
 from converters.quantisers import NoQuantiser, Quantiser, quantiser_of
 
 SAME, VALID = 0, 1
-_ACTIVATION_OPS = {1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 # Whole numbers of this size and less are floats.
 LARGEST_EXACT_SUM = 2**24
 
@@ -198,7 +197,7 @@ def _pack(graph: Graph, planes: BitPlanes, found: Packable) -> None:
     activation = layer.node.options.get("fused_activation_function", 0)
     if activation:
         active = Value(f"{layer.node.output.name}/activation", total.shape)
-        nodes.append(Node(_ACTIVATION_OPS[activation], [total], [active]))
+        nodes.append(Node(ACTIVATION_OPS[activation], [total], [active]))
         total = active
     if total.shape != layer.node.output.shape:
         shaped = Value(f"{layer.node.output.name}/shaped", layer.node.output.shape)

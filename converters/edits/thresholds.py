@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.edits.fold_vectors import has_border_of_zeros
-from converters.graph import Graph, Node, Value, constant
+from converters.graph import ACTIVATION_OPS, Graph, Node, Value, constant
 from converters.quantisers import ACTIVATIONS
 
-_ACTIVATION_OPS = {"RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+_NUMBERS = {op: number for number, op in ACTIVATION_OPS.items()}
 _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply}
 
 
@@ -46,7 +46,7 @@ def _chain_to_quantiser(graph: Graph, convolution: Node) -> list[Node] | None:
             return chain
         vectors = [read for read in node.inputs if read is not None and read is not value]
         is_vector = len(vectors) == 1 and vectors[0].is_constant and vectors[0].shape in ((), value.shape[-1:])
-        if not (node.op in _ACTIVATION_OPS or (node.op in _ARITHMETIC and is_vector)):
+        if not (node.op in _NUMBERS or (node.op in _ARITHMETIC and is_vector)):
             return None
         value = node.output
     return None
@@ -105,8 +105,8 @@ def _value(convolution: Node, chain: list[Node], terms: int, count: NDArray[np.i
     y: NDArray[np.float32] = (dot * multiplier + bias).astype(np.float32)
     value = convolution.output
     for node in chain[:-1]:
-        if node.op in _ACTIVATION_OPS:
-            y = _clip(y, _ACTIVATION_OPS[node.op])
+        if node.op in _NUMBERS:
+            y = _clip(y, _NUMBERS[node.op])
         else:
             data = [y if read is value else read.data for read in node.inputs if read is not None]
             y = _clip(_ARITHMETIC[node.op](data[0], data[1]), node.options.get("fused_activation_function", 0))

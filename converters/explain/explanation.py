@@ -7,10 +7,11 @@ from converters.explain.float_work import FloatWork, StrayPair, float_work, stra
 from converters.explain.reasons import WhyNotPacked, reasons_of, why_not_packed
 from converters.explain.rows import FLOATS, OpRow, parts_of, rows_of, with_reasons
 from converters.explain.sizes import Sizes, Unfolded, sizes_of, unfolded
+from edgehybrid.census.formats import FORMATS
 from edgehybrid.flatbuffer import Flatbuffer
 
 # In the order of the summary; ``other``: integers that are no int8, and two maps that are multiplied.
-PRECISIONS = ("packed", "float32", "int8", "other")
+PRECISIONS = (*FORMATS, "other")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.quantisers import MOST_LEVELS
 from converters.taps import Tap
 from converters.verify.bounds import Floats, bounds
 from converters.verify.matching import Pairs
@@ -48,8 +49,6 @@ from edgehybrid.model.activations import LearnedThreshold
 from edgehybrid.model.compat import keras
 
 ROUNDING = 1e-5
-# A map of no more values than this was quantised.
-MOST_LEVELS = 16
 
 
 class Mistake(NamedTuple):

@@ -88,7 +88,7 @@ def convert(
         "A loss of accuracy is allowed for int8 alone.",
         "--max-drop",
         was_typed("max_drop_points"),
-        stored in ("int8", "packed_int8"),
+        stored in ("int8", "packed_int8") and not twin,
     )
     refuse_runs_beside_path(run, runs)
     foreign = _foreign(run)
@@ -109,6 +109,14 @@ def convert(
         )
         folder = find_run(runs, run)
         from converters import pipeline
+        from edgehybrid.networks import network_of
+
+        refuse_without(
+            "The int8 flatbuffer of a network with quantised layers is its untrained twin, with no accuracy to lose.",
+            "--max-drop",
+            was_typed("max_drop_points"),
+            not pipeline.becomes_twin(network_of(folder.recipe), stored),
+        )
 
         sidecar = pipeline.convert(folder, target, stored, images, overwrite, twin, max_drop_points)
         path = folder.path / sidecar.model

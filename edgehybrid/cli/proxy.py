@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, results_file, results_option, runs_option
+from edgehybrid.console.options import (
+    json_option,
+    refuse_together,
+    results_file,
+    results_option,
+    runs_option,
+    was_typed,
+)
 
 
 @click.command(short_help="Say whether one device may stand for another.")
@@ -29,6 +36,11 @@ def proxy(adapted: tuple[str, str] | None, store: Path | None, runs: Path, as_js
     from edgehybrid.console.calibration_text import comparison_text
     from edgehybrid.device.proxy import compare_devices
 
+    if adapted is None and store is not None:
+        refuse_together(
+            "The folder of runs is where rows are looked for, and flatbuffers for --adapt.",
+            {"--results": True, "--runs": was_typed("runs")},
+        )
     rows, notes = results.salvage(results_file(store, runs))
     for note in notes:
         click.echo(f"Warning: {note}", err=True)

@@ -13,7 +13,6 @@ from edgehybrid.device.comparison import Ratio, speed_ratio
 from edgehybrid.device.machine import Machine, reached
 from edgehybrid.device.session import Measured, Session
 from edgehybrid.device.sessions import Timed, memory_alone, run_sessions
-from edgehybrid.device.transport import LOCAL
 from edgehybrid.device.verdict import Evidence, judge
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import Flatbuffer
@@ -178,10 +177,9 @@ def ran(flatbuffer: Flatbuffer, measured: Measured, threads: int, board: Board) 
             "delegated_nodes": sum(len(region.nodes) for region in regions),
             "graph_nodes": regions[0].graph_nodes,
         }
-    there = ", ".join(board.facts["isa_features"]) or None
     return {
         "runtime": litert.name_in(measured.host_version),
-        "isa": litert.isa_of(flatbuffer) if board.address == LOCAL else there,
+        "isa": litert.isa_of(flatbuffer, board.machine, board.facts["isa_features"]),
         "threads": threads,
         "delegated_nodes": None,
         "graph_nodes": len(flatbuffer.ops),

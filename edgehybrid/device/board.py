@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
+from edgehybrid.census.formats import Target
 from edgehybrid.device import probe
 from edgehybrid.device.transport import LOCAL, Transport
 from edgehybrid.errors import EdgehybridError
@@ -15,7 +16,7 @@ LEAST_FREE_DISK_BYTES = 200 * 2**20
 # Wheels of ai-edge-litert and NumPy for aarch64 ask for it.
 LEAST_GLIBC = (2, 27)
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-MACHINES = ("aarch64", "x86_64")
+MACHINES: tuple[str, ...] = get_args(Target)
 
 
 @dataclass(frozen=True)

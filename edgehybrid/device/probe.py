@@ -75,6 +75,11 @@ def cpu_name() -> str:
     return platform.machine()
 
 
+# What the kernels of the native runtime and of XNNPACK choose by.
+FEATURES = (
+    *("asimd", "asimddp", "i8mm", "sve", "sse4_1", "avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512cd"),
+    *("avx512dq", "avx512vl", "avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg", "amx_tile", "amx_int8"),
+)
 # Main ID register of Arm's cores (implementer 0x41), from each core's Technical Reference Manual.
 ARM_CORES = {
     ("0x41", "0xd03"): "Cortex-A53",
@@ -135,8 +140,7 @@ def read(path: str | Path) -> str | None:
 def _features() -> list[str]:
     text = read("/proc/cpuinfo") or ""
     found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.M)
-    wanted = ("asimd", "asimddp", "i8mm", "sve", "avx2", "fma", "avx512_vpopcntdq", "avx512_bitalg", "amx_int8")
-    return [name for name in wanted if found and name in found.group(1).split()]
+    return [name for name in FEATURES if found and name in found.group(1).split()]
 
 
 def _mhz(name: str) -> float | None:

@@ -15,8 +15,8 @@ from edgehybrid.device.transport import LOCAL, Running, Transport, TransportErro
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.runtime.host import Floats
 from edgehybrid.runtime.native_delegate import Region
+from edgehybrid.runtime.profile import WARMUP_RUNS
 
-WARMUP_RUNS = 10
 # Turns of A B A B …: more of them follow a clock that changes, fewer leave longer blocks undisturbed.
 BLOCKS = 10
 # Before a session a board may cool down to this, for so long. A Raspberry Pi caps its clock from 80 °C on.

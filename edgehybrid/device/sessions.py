@@ -17,6 +17,7 @@ from edgehybrid.device.installation import Installation
 from edgehybrid.device.machine import Machine
 from edgehybrid.device.session import Measured, Model, Request, Session, measure
 from edgehybrid.device.transport import LOCAL, Transport, put
+from edgehybrid.device.work import NS_PER_MS
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import Flatbuffer, read_flatbuffer
 from edgehybrid.runtime import packed
@@ -141,7 +142,7 @@ def time_parts(machine: Machine, file: Path, threads: int, runs: int) -> list[Pr
     place = _prepare(machine.transport, machine.board, [file], [flatbuffer], agreement_images([flatbuffer]))
     request = _request(place, threads, runs)._replace(profile=True)
     (measured,) = measure(machine.transport, place.runner, request).models.values()
-    return parts_of(flatbuffer, measured.parts, [1e6 * sample for sample in measured.samples_ms])
+    return parts_of(flatbuffer, measured.parts, [NS_PER_MS * sample for sample in measured.samples_ms])
 
 
 def refuse_unpacked(flatbuffer: Flatbuffer, file: Path) -> None:

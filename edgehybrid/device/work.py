@@ -5,20 +5,20 @@ it would become, and needs no conversion.
 """
 
 from collections.abc import Collection, Iterable
-from typing import Literal, NamedTuple, Self, get_args
+from typing import NamedTuple, Self
 
 from edgehybrid.census.agreement import stored_layers
 from edgehybrid.census.flatbuffer_graph import FlatbufferGraph, pieces_of
 from edgehybrid.census.flatbuffer_layers import count_flatbuffer
-from edgehybrid.census.formats import INT8_BITS, Format
+from edgehybrid.census.formats import FORMATS, INT8_BITS, AskedFormat, Format
 from edgehybrid.census.logical_layers import LogicalLayer
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.networks import FLOAT_BITS, Network
 
 # Networks of one kind run in one runtime, in kernels of one precision but for a few layers.
-Kind = Literal["packed", "float32", "int8"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = AskedFormat
+KINDS = FORMATS
 NS_PER_MS = 1e6
 # Weights of up to so many bits are bit planes in a packed file.
 MAX_PLANE_BITS = 4

@@ -7,6 +7,7 @@ from typing import get_args
 from edgehybrid.census.agreement import stored_layers
 from edgehybrid.census.formats import Format
 from edgehybrid.cost import NetworkCost, cost_of_layers
+from edgehybrid.cost.energy import PJ_PER_UJ
 from edgehybrid.cost.plot import PANEL_WIDTH, PARTS, bars_height, energy_bars
 from edgehybrid.cost.rules import RULE_SETS
 from edgehybrid.cost.tables import load_table, table_names
@@ -65,6 +66,6 @@ def _cost_of(entry: Entry) -> NetworkCost | None:
 def _panel(entry: Entry, cost: NetworkCost, numbers: str) -> Panel:
     title = f"{entry.recipe.name} ({entry.row.format}): {cost.energy_uj:,.2f} µJ, {numbers}"
     most = sorted(cost.layers, key=lambda layer: -layer.energy.total_pj)[:3]
-    words = "; ".join(f"{layer.layer.name} {layer.energy.total_pj / 1e6:.2f} µJ" for layer in most)
+    words = "; ".join(f"{layer.layer.name} {layer.energy.total_pj / PJ_PER_UJ:.2f} µJ" for layer in most)
     svg = element(PANEL_WIDTH, bars_height(cost), energy_bars(cost))
     return Panel(f"Energy of each layer of {title}. Most: {words}.", svg, title)

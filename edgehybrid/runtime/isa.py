@@ -5,7 +5,7 @@ src/configs/gemm-config.c of google/XNNPACK, the lists of f32 and of qs8_qc8w; n
 """
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -36,11 +36,15 @@ INT8: Mapping[str, Choices] = {
 }
 
 
-def xnnpack_isa(is_int8: bool) -> str | None:
-    """The instruction set of matrix products and convolutions here; None on other architectures."""
-    choices = (INT8 if is_int8 else FLOAT32).get(platform.machine(), ())
-    features = cpu_features()
-    return next((name for name, needed in choices if needed <= features), None)
+def xnnpack_isa(is_int8: bool, machine: str | None = None, features: Collection[str] | None = None) -> str | None:
+    """The instruction set of matrix products and convolutions; None on other architectures.
+
+    Args:
+        machine, features: of another machine than this one.
+    """
+    choices = (INT8 if is_int8 else FLOAT32).get(machine or platform.machine(), ())
+    there = cpu_features() if features is None else frozenset(features)
+    return next((name for name, needed in choices if needed <= there), None)
 
 
 def cpu_features() -> frozenset[str]:

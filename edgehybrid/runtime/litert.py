@@ -1,6 +1,6 @@
 """LiteRT with XNNPACK: every flatbuffer without Larq's operators."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.runtime.host import host_version, open_host
@@ -26,9 +26,9 @@ def name_in(version: str) -> str:
     return f"ai-edge-litert {version} (XNNPACK)"
 
 
-def isa_of(flatbuffer: Flatbuffer) -> str | None:
-    """Instruction set of the kernels that run it on this machine; None where it is not known."""
-    return xnnpack_isa(_is_int8(flatbuffer))
+def isa_of(flatbuffer: Flatbuffer, machine: str | None = None, features: Collection[str] | None = None) -> str | None:
+    """Instruction set of the kernels that run it; None where it is not known. Arguments as ``xnnpack_isa``."""
+    return xnnpack_isa(_is_int8(flatbuffer), machine, features)
 
 
 def _is_int8(flatbuffer: Flatbuffer) -> bool:

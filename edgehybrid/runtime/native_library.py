@@ -5,10 +5,9 @@ import platform
 from pathlib import Path
 
 from edgehybrid.errors import RuntimeMissingError
+from edgehybrid.runtime.native.elf import MACHINES
 
 FOLDER = Path(__file__).parent / "native" / "lib"
-# e_machine of the ELF header, bytes 18 and 19: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
-_MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
 def library(arch: str | None = None) -> Path:
@@ -61,4 +60,4 @@ def _kind(path: Path) -> str:
     if len(header) < 20 or not header.startswith(b"\x7fELF"):
         return "which is no library"
     number = int.from_bytes(header[18:20], "little")
-    return f"for {_MACHINES.get(number, f'machine {number}')}"
+    return f"for {MACHINES.get(number, f'machine {number}')}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from edgehybrid.device.probe import FEATURES
 from edgehybrid.runtime import isa
 
 ICE_LAKE = "avx avx2 fma sse4_1 avx512f avx512bw avx512cd avx512dq avx512vl avx512_vnni"
@@ -36,3 +37,14 @@ def test_follows_the_features_of_the_processor(
 def test_a_system_that_does_not_tell_has_no_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isa, "CPUINFO", tmp_path / "absent")
     assert isa.cpu_features() == frozenset()
+
+
+def test_of_another_machine_by_what_it_tells() -> None:
+    assert isa.xnnpack_isa(True, "aarch64", ["asimd", "asimddp"]) == "asimddp"
+    assert isa.xnnpack_isa(True, "aarch64", ["asimd"]) == "neon"
+    assert isa.xnnpack_isa(False, "x86_64", ["avx", "fma"]) == "fma3"
+
+
+def test_a_board_tells_every_feature_that_matters() -> None:
+    choices = [choice for lists in (isa.FLOAT32, isa.INT8) for of_machine in lists.values() for choice in of_machine]
+    assert {feature for _, needed in choices for feature in needed} <= set(FEATURES)

@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+# e_machine: bytes 18 and 19 of the header.
 MACHINES = {62: "x86_64", 183: "aarch64"}
 _LOAD = 1
 _DYNSYM, _GNU_VERNEED = 11, 0x6FFFFFFE

@@ -56,14 +56,19 @@ def test_a_step_may_read_a_map_twice_and_give_several() -> None:
         (lambda x: tf.nn.bias_add(x, tf.constant([1.0, -2.0, 3.0])), 1, [1, 2, 3]),
         (
             lambda x: tf.compat.v1.nn.fused_batch_norm(
-                x, [1.0, 2.0, 3.0], [1.0, 0.0, -1.0], mean=[1.0, 2.0, 0.0], variance=[3.0, 0.0, 8.0], epsilon=1.0,
+                x,
+                [1.0, 2.0, 3.0],
+                [1.0, 0.0, -1.0],
+                mean=[1.0, 2.0, 0.0],
+                variance=[3.0, 0.0, 8.0],
+                epsilon=1.0,
                 is_training=False,
             )[0],
             [0.5, 2, 1],
             [1.5, 4, 1],
         ),
     ],
-)  # fmt: skip
+)
 def test_scales_and_shifts_of_channels_are_known(infer: Any, gain: Any, shift: Any) -> None:
     _, graph = graph_of(lambda x: tf.reduce_mean(infer(x), [1, 2]))
     (layer,) = [step.layer for step in graph.steps if step.layer.gain is not None]
