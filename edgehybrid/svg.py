@@ -16,12 +16,22 @@ COLOURS = len(LIGHT)
 # What a drawing needs from a style sheet, beside the variables.
 STYLE = (
     ".drawing text{font:11px system-ui,sans-serif;fill:var(--ink)}.drawing .quiet{fill:var(--quiet)}"
-    ".drawing circle,.drawing path{fill:currentColor}.drawing .grid{fill:none;stroke:var(--line)}"
+    ".drawing path{fill:currentColor}.drawing .grid{fill:none;stroke:var(--line)}"
     ".drawing .line{fill:none;stroke:currentColor;stroke-width:1.5}"
     ".drawing .hollow{fill:var(--paper);stroke:currentColor;stroke-width:1.5}.dashed{stroke-dasharray:4 3}"
+    ".drawing .disc{stroke:currentColor;stroke-width:9;stroke-linecap:round}"
     + "".join(f".s{index}{{color:var(--s{index})}}" for index in range(COLOURS))
 )
-SHAPES = 4
+# Each sign's way from its point, and the class that paints it. A disc is the round end of a line of no length.
+_SIGNS = (
+    ("h0", " disc"),
+    ("m-4-4h8v8h-8z", ""),
+    ("m0-5.5l5.5 5.5-5.5 5.5-5.5-5.5z", ""),
+    ("m0-5l5 9h-10z", ""),
+    ("m0-4.5a4.5 4.5 0 1 1-.1 0z", " hollow"),
+)
+SHAPES = len(_SIGNS)
+RING = SHAPES - 1
 
 
 @dataclass(frozen=True)
@@ -77,16 +87,22 @@ def line(points: Sequence[tuple[float, float]], classes: str) -> str:
     return f'<path class="line {classes}" d="M{"L".join(f"{px(x)} {px(y)}" for x, y in points)}"/>'
 
 
-def mark(shape: int, x: float, y: float, classes: str, title: str = "") -> str:
-    """A sign at a point: disc, square, diamond or triangle, by ``shape`` modulo 4; ``title`` shows on hovering."""
-    inside = f"><title>{escape(title)}</title></" if title else "/>"
-    if shape % SHAPES == 0:
-        return f'<circle class="{classes}" cx="{px(x)}" cy="{px(y)}" r="4.5"{inside}' + ("circle>" if title else "")
-    ways = ("h4v8h-8v-8z", "l5.5 5.5-5.5 5.5-5.5-5.5z", "l5 9h-10z")
-    up = (4.0, 5.5, 5.0)[shape % SHAPES - 1]
-    return f'<path class="{classes}" d="M{px(x)} {px(y - up)}{ways[shape % SHAPES - 1]}"{inside}' + (
-        "path>" if title else ""
-    )
+def mark(shape: int, x: float, y: float, classes: str) -> str:
+    """A sign at a point: disc, square, diamond, triangle or ring, by ``shape``."""
+    way, painted = _SIGNS[shape]
+    return f'<path class="{classes}{painted}" d="M{px(x)} {px(y)}{way}"/>'
+
+
+def marks(shape: int, points: Sequence[tuple[float, float, str]], classes: str, name: str) -> str:
+    """``mark`` at many points, of one name, which shows on hovering. Each point is x, y and words without ``|``.
+
+    They are one path. The report's script takes it apart at each M, so that each sign shows its words too: as elements
+    with titles of their own, a thousand points would be most of a page.
+    """
+    way, painted = _SIGNS[shape]
+    ways = "".join(f"M{px(x)} {px(y)}{way}" for x, y, _ in points)
+    words = escape("|".join(each for _, _, each in points))
+    return f'<path class="{classes}{painted}" data-words="{words}" d="{ways}"><title>{escape(name)}</title></path>'
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", classes: str = "") -> str:

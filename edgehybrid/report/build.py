@@ -18,7 +18,7 @@ from edgehybrid.report.part_times import part_times
 from edgehybrid.report.plots import plots
 from edgehybrid.report.points import measured_points, published_points
 from edgehybrid.report.result_tables import (
-    provenance_table,
+    provenance_tables,
     published_table,
     refused_table,
     results_table,
@@ -136,7 +136,7 @@ def _document(
         training=training,
         refused=refused_table(refused),
         published=published_table(shipped),
-        provenance=provenance_table(entries),
+        provenance=provenance_tables(entries),
     )
 
 

@@ -76,6 +76,7 @@ class Document:
         parts: what each part of a flatbuffer's graph takes; one table a profile.
         refused: rows that are not in ``results``, with the reason.
         published: the paper's own figures.
+        provenance: what the rows were made from.
     """
 
     title: str
@@ -91,14 +92,14 @@ class Document:
     training: tuple[Plot, ...]
     refused: ReportTable
     published: ReportTable
-    provenance: ReportTable
+    provenance: tuple[ReportTable, ...]
 
     @property
     def tables(self) -> tuple[ReportTable, ...]:
         """All tables, in reading order."""
         return (
             *(self.results, self.times, self.evidence, self.boards, *self.parts),
-            *(self.refused, self.published, self.provenance),
+            *(self.refused, self.published, *self.provenance),
         )
 
 

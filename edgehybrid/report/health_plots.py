@@ -22,6 +22,8 @@ FIGURES = {
 # From low to high, in steps of light (viridis); and for balance, whose best value is in the middle.
 _RISING = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 _BALANCE = ((179, 88, 6), (247, 200, 140), (247, 247, 247), (178, 171, 210), (84, 39, 136))
+# A palette has so many steps, and grey: a pixel of one byte instead of three, and fewer different ones.
+_STEPS = 64
 _WIDTH, _NAMES, _ROW, _TOP, _BELOW = 380.0, 140.0, 13.0, 22.0, 42.0
 
 
@@ -46,12 +48,12 @@ def _panel(run: str, key: str, words: str, epochs: Sequence[EpochLine]) -> Panel
     palette = _BALANCE if is_balance else _RISING
     bottom = _TOP + _ROW * len(layers)
     parts = [text(4, 12, words)]
-    parts += [text(_NAMES - 6, _TOP + _ROW * (row + 0.8), _cut(layer), "end") for row, layer in enumerate(layers)]
-    parts.append(_image(_colours(values / most, palette), _NAMES, _TOP, _WIDTH - 12 - _NAMES, bottom - _TOP))
+    names = "".join(text(_NAMES - 6, _TOP + _ROW * (row + 0.8), _cut(layer)) for row, layer in enumerate(layers))
+    parts.append(f'<g text-anchor="end">{names}</g>')
+    parts.append(_image(values / most, palette, _NAMES, _TOP, _WIDTH - 12 - _NAMES, bottom - _TOP))
     parts.append(text(_NAMES, bottom + 13, f"epoch {first}", classes="quiet"))
     parts.append(text(_WIDTH - 12, bottom + 13, str(last), "end", "quiet"))
-    scale = _colours(np.linspace(0, 1, 32)[None], palette)
-    parts.append(_image(scale, _NAMES + 20, bottom + 22, 120, 9))
+    parts.append(_image(np.linspace(0, 1, _STEPS + 1)[None], palette, _NAMES + 20, bottom + 22, 120, 9))
     parts.append(text(_NAMES + 14, bottom + 31, "0", "end", "quiet"))
     parts.append(text(_NAMES + 146, bottom + 31, f"{most:.3g}", classes="quiet"))
     worst = ", ".join(f"{layer} {value:.1f}" for layer, value in zip(layers, values[:, -1], strict=True))
@@ -62,29 +64,37 @@ def _cut(name: str) -> str:
     return name if len(name) <= 22 else f"{name[:21]}…"
 
 
-def _colours(shares: NDArray[np.float64], palette: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """Colours (rows, columns, 3) of shares 0 … 1 (rows, columns); what is not finite is grey."""
-    places = np.linspace(0, 1, len(palette))
-    channels = [np.interp(shares, places, [colour[channel] for colour in palette]) for channel in range(3)]
-    found = np.stack(channels, axis=-1)
-    found[~np.isfinite(shares)] = 128
-    return found.round().astype(np.uint8)
-
-
-def _image(pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> str:
-    data = base64.b64encode(_png(pixels)).decode()
+def _image(
+    shares: NDArray[np.float64],
+    palette: Sequence[tuple[int, int, int]],
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+) -> str:
+    """A pixel a share 0 … 1 (rows, columns), in the palette's colours; what is not finite is grey."""
+    known = np.isfinite(shares)
+    pixels = np.where(known, np.rint(np.where(known, shares, 0) * _STEPS), _STEPS + 1).astype(np.uint8)
+    data = base64.b64encode(_png(pixels, _colours(palette))).decode()
     return (
         f'<image x="{px(x)}" y="{px(y)}" width="{px(width)}" height="{px(height)}" preserveAspectRatio="none" '
         f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
     )
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG of 8-bit RGB pixels (rows, columns, 3), each row unfiltered (PNG specification, sections 5 and 9)."""
-    rows, columns, _ = pixels.shape
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
+def _colours(palette: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """The steps from the first colour of a palette to the last, and grey: (steps + 2, 3)."""
+    at, places = np.linspace(0, 1, _STEPS + 1), np.linspace(0, 1, len(palette))
+    channels = [np.interp(at, places, [colour[channel] for colour in palette]) for channel in range(3)]
+    return np.vstack([np.stack(channels, axis=-1).round(), np.full(3, 128)]).astype(np.uint8)
+
+
+def _png(pixels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
+    """PNG of numbers of colours (rows, columns), each row unfiltered (PNG specification, sections 5, 9 and 11.2.3)."""
+    rows, columns = pixels.shape
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
     data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels), 9)
-    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"PLTE", colours.tobytes()), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )

@@ -1,5 +1,6 @@
 "use strict";
-// Sorts and filters every table of the page. Without it all rows are there, in the order of their numbers.
+// Sorts and filters every table of the page, and says on hovering what a mark of a plot is. Without it all rows are
+// there, in the order of their numbers, and a mark says the name of its network.
 (() => {
   const SHOWN = 50;
   const NOTHING = "–";
@@ -20,6 +21,18 @@
     const limit = +bound[2];
     return { "<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit, "=": value === limit }[bound[1]];
   };
+
+  for (const path of document.querySelectorAll("path[data-words]")) {
+    const words = path.dataset.words.split("|");
+    const ways = path.getAttribute("d").split(/(?=M)/);
+    const name = path.textContent;
+    path.removeAttribute("data-words");
+    path.replaceWith(...ways.map((way, index) => {
+      path.setAttribute("d", way);
+      path.firstChild.textContent = `${name}: ${words[index]}`;
+      return path.cloneNode(true);
+    }));
+  }
 
   const made = (name, properties) => Object.assign(document.createElement(name), properties);
 

@@ -25,7 +25,7 @@ def html_page(document: Document) -> str:
         ("training", "Training", document.training),
         ("refused", document.refused.title, document.refused.rows),
         ("published", document.published.title, document.published.rows),
-        ("provenance", document.provenance.title, document.provenance.rows),
+        ("provenance", "Provenance", document.provenance),
     )
     return rendered("page.html", document=document, sections=sections, svg_style=STYLE)
 

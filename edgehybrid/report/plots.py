@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edgehybrid.report.document import Key, Panel, Plot
 from edgehybrid.report.pareto import pareto_front
 from edgehybrid.report.points import PAPER_FIGURES, Point
-from edgehybrid.svg import Scale, axes, element, line, mark, round_range, text
+from edgehybrid.svg import RING, Scale, axes, element, line, mark, marks, round_range, text
 
 FAMILIES = {"resnet20": "ResNet-20", "vgg19": "VGG-19"}
 DATASETS = {"cifar100": "CIFAR-100", "imagenet2012": "ImageNet", "digits": "digits"}
@@ -23,7 +23,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 360.0, 30.0, 250.0
 _LEAST_ACCURACY_SPAN = 5.0
 # Each format has a shape and a colour of its own: colour is never the only sign.
 _FORMATS = ("packed", "int8", "float32", "packed_int8")
-_PUBLISHED_STYLE = "hollow s5"
+_PUBLISHED_STYLE = "s5"
 _LETTER_WIDTH, _LINE_HEIGHT = 6.0, 12.0
 
 
@@ -88,7 +88,7 @@ def _legend(points: Sequence[Point]) -> tuple[Key, ...]:
     formats = sorted({point.format for point in points if not point.published}, key=_shape)
     keys = [Key(_small(_shape(name), f"s{_shape(name)}"), f"{name}, measured here") for name in formats]
     if any(point.published for point in points):
-        keys.append(Key(_small(0, _PUBLISHED_STYLE), "published"))
+        keys.append(Key(_small(RING, _PUBLISHED_STYLE), "published"))
     return tuple(keys)
 
 
@@ -129,12 +129,15 @@ def _scatter(found: list[tuple[Point, float]], fronts: dict[bool, list[tuple[Poi
     for published, front in fronts.items():
         style = "s5 dashed" if published else "s0"
         parts.append(line([(x(value), y(point.top1_percent)) for point, value in front], style))
+    groups: dict[tuple[bool, str, str], list[tuple[float, float, str]]] = {}
+    for point, value in found:
+        words = f"{point.top1_percent:.2f} % at {value:.4g}"
+        key = (not point.published, point.network, point.format)
+        groups.setdefault(key, []).append((x(value), y(point.top1_percent), words))
     # Ours above the published ones: they are what the reader came for.
-    for point, value in sorted(found, key=lambda pair: not pair[0].published):
-        shape = 0 if point.published else _shape(point.format)
-        style = _PUBLISHED_STYLE if point.published else f"s{shape}"
-        name = f"{point.network} ({point.format}): {point.top1_percent:.2f} % at {value:.4g}"
-        parts.append(mark(shape, x(value), y(point.top1_percent), style, name))
+    for (is_ours, network, file_format), members in sorted(groups.items(), key=lambda group: group[0][0]):
+        shape, style = (_shape(file_format), f"s{_shape(file_format)}") if is_ours else (RING, _PUBLISHED_STYLE)
+        parts.append(marks(shape, members, style, f"{network} ({file_format})"))
     named = [(p.network, x(value), y(p.top1_percent)) for kind in (False, True) for p, value in fronts.get(kind, [])]
     return element(_WIDTH, _HEIGHT, [*parts, *_labels(named)])
 

@@ -1,6 +1,6 @@
 """Turns rows and recipes into tables of text. Measured, modelled and published numbers share no column."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from edgehybrid.recipe import Recipe
@@ -76,10 +76,14 @@ def measured_latency_ms(row: Row, statistic: Statistic) -> float | None:
     return found
 
 
-def provenance_table(entries: Sequence[Entry]) -> ReportTable:
-    """What each row was made from, so that it can be made again; rows made from the same share a line."""
-    columns = {
-        "run": "run",
+def provenance_tables(entries: Sequence[Entry]) -> tuple[ReportTable, ...]:
+    """What each row was made from, so that it can be made again; rows made from the same share a line.
+
+    In one table, every flatbuffer's line would repeat its recipe's hash, and what ran and counted it.
+    """
+    flatbuffers = {"run": "run", "model SHA-256": "model_sha256"}
+    recipes = {"recipe": "recipe", "recipe SHA-256": "recipe_sha256"}
+    software = {
         "model": "model",
         "target": "target",
         "runtime": "runtime",
@@ -90,14 +94,18 @@ def provenance_table(entries: Sequence[Entry]) -> ReportTable:
         "cost rules": "rules",
         "cost table": "table",
         "edgehybrid": "tool_version",
-        "recipe SHA-256": "recipe_sha256",
-        "model SHA-256": "model_sha256",
     }
+    parts = {"Flatbuffers": flatbuffers, "Recipes": recipes, "How it was converted, run and counted": software}
+    return tuple(_shared(title, columns, entries) for title, columns in parts.items() if entries)
+
+
+def _shared(title: str, columns: Mapping[str, str], entries: Sequence[Entry]) -> ReportTable:
+    """Rows that agree in all columns (header → field) share a line."""
     found: dict[tuple[str, ...], list[int]] = {}
     for entry in entries:
         found.setdefault(tuple(text(getattr(entry.row, key)) for key in columns.values()), []).append(entry.number)
     rows = tuple((row_numbers(numbers), *cells) for cells, numbers in found.items())
-    return ReportTable("Provenance", ("#", *columns), rows)
+    return ReportTable(title, ("#", *columns), rows)
 
 
 def refused_table(refused: Sequence[Refusal]) -> ReportTable:

@@ -67,6 +67,9 @@ class Record(Progress):
     record_sha256: str | None = None
 
 
+_RECORD = TypeAdapter(Record)
+
+
 def save_checkpoint(
     run: RunFolder, values: Values, progress: Progress, extra: Mapping[str, NDArray[Any]] | None = None
 ) -> Record:
@@ -139,7 +142,7 @@ def read_record(run: RunFolder) -> Record:
     path = run.path / "checkpoint" / "latest.json"
     try:
         content = path.read_bytes()
-        record = TypeAdapter(Record).validate_json(content)
+        record = _RECORD.validate_json(content)
     except FileNotFoundError as error:
         raise RunError(
             "The run has no checkpoint yet.",

@@ -20,7 +20,7 @@ def line(epoch: int, value: float = 10.0) -> EpochLine:
 
 def pixels(svg: str) -> np.ndarray:
     data = re.findall(r'href="data:image/png;base64,([^"]+)"', svg)[0]
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
 
 
 def test_a_panel_for_each_figure_names_the_layers_and_the_last_values() -> None:

@@ -18,7 +18,7 @@ DOCUMENT = Document(
     training=(),
     refused=EMPTY,
     published=EMPTY,
-    provenance=EMPTY,
+    provenance=(),
 )
 
 
@@ -62,10 +62,14 @@ def test_the_report_leaves_out_what_is_empty() -> None:
 def test_the_report_has_every_part_that_is_not_empty() -> None:
     tables = {
         name: ReportTable(name, ("a",), ((f"cell of {name}",),))
-        for name in ("results", "times", "evidence", "boards", "refused", "published", "provenance")
+        for name in ("results", "times", "evidence", "boards", "refused", "published")
     }
-    text = markdown_report(replace(DOCUMENT, comparisons=("smaller",), notes=("noted",), parts=(PARTS,), **tables))
+    provenance = tuple(replace(PARTS, rows=((f"cell {index} of provenance",),)) for index in range(2))
+    text = markdown_report(
+        replace(DOCUMENT, comparisons=("smaller",), notes=("noted",), parts=(PARTS,), provenance=provenance, **tables)
+    )
     parts = ["cell of parts", "smaller", "noted", *(f"cell of {name}" for name in tables)]
+    parts += ["cell 0 of provenance", "cell 1 of provenance"]
     assert [part for part in parts if part not in text] == []
 
 

@@ -26,7 +26,7 @@ DOCUMENT = Document(
     training=(),
     refused=EMPTY,
     published=EMPTY,
-    provenance=EMPTY,
+    provenance=(),
 )
 
 
@@ -88,7 +88,8 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
         layers=(PLOT,),
         training=(PLOT,),
         parts=(replace(table, title="p"),),
-        **dict.fromkeys(("times", "evidence", "boards", "refused", "published", "provenance"), table),
+        provenance=(replace(table, title="q"),),
+        **dict.fromkeys(("times", "evidence", "boards", "refused", "published"), table),
     )
     elements = Elements(html_page(whole))
     targets = [str(attributes["href"])[1:] for attributes in elements.named("a")]
@@ -113,7 +114,7 @@ def filled_with(text: str) -> Document:
         training=(plot,),
         refused=table,
         published=table,
-        provenance=table,
+        provenance=(table,),
     )
 
 

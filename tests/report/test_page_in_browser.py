@@ -1,6 +1,7 @@
 """The page in headless Chromium: what fits, what sorts and filters, and that nothing is asked of any network."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def browser() -> Iterator[Any]:
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of 175 rows of seven networks, one profile, a run of an emulated board, and a row that is refused."""
     folder = tmp_path_factory.mktemp("page")
-    rows = many_rows(folder / "runs", models=7)
+    rows = many_rows(folder / "runs", models=7, rows=175)
     emulated = make_run(folder / "runs", run="digits-20250102T030405Z-ffffff")
     rows.append(emulated_row(**{key: getattr(emulated, key) for key in ("run", "recipe_sha256", "model_sha256")}))
     rows.append(rows[0].model_copy(update={"run": "elsewhere"}))
@@ -140,6 +141,34 @@ def test_without_javascript_every_row_is_there_and_no_control_that_does_nothing(
     with opened(browser, page_file, javascript=False) as found:
         assert len(column(found, NUMBER)) == 176
         assert found.page.query_selector_all("button, input, select") == []
+
+
+def test_each_mark_shows_on_hovering_what_it_is_and_stays_where_it_was(browser: Any, page_file: Path) -> None:
+    marks = "[...document.querySelectorAll('path > title')]"
+    ways = f"{marks}.map(title => title.parentNode.getAttribute('d')).join('')"
+    with opened(browser, page_file, javascript=False) as plain, opened(browser, page_file) as found:
+        assert found.page.evaluate(ways) == plain.page.evaluate(ways)
+        said = found.page.evaluate(f"{marks}.map(title => title.textContent)")
+        assert len(said) > 50
+        assert all(re.fullmatch(r"[\w.]+ \(\w+\): \d+\.\d\d % at [\d.e+]+", words) for words in said)
+
+
+@pytest.mark.parametrize("shape", ["disc", "hollow"])
+def test_the_mouse_finds_a_mark_as_large_as_it_looks(browser: Any, page_file: Path, shape: str) -> None:
+    """A disc has no length, and a ring is drawn nearly round: neither may be a point to the mouse."""
+    with opened(browser, page_file) as found:
+        hit = """
+            title => {
+                title.closest("svg").scrollIntoView();
+                const [x, y] = title.parentNode.getAttribute("d").match(/[\\d.]+/g).map(Number);
+                return [[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4], [7, 0]].map(([right, down]) => {
+                    const at = new DOMPoint(x + right, y + down).matrixTransform(title.parentNode.getScreenCTM());
+                    return document.elementFromPoint(at.x, at.y).classList.contains("SHAPE");
+                });
+            }
+        """
+        last = found.page.query_selector_all(f"path.{shape} > title")[-1]
+        assert last.evaluate(hit.replace("SHAPE", shape)) == [True] * 5 + [False]
 
 
 def test_on_a_phone_a_row_is_a_card_whose_cells_have_their_headers(browser: Any, page_file: Path) -> None:

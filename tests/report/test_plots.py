@@ -16,7 +16,9 @@ def svgs(*points: Point) -> list[str]:
 
 
 def titles(svg: str) -> list[str]:
-    return re.findall("<title>(.*?)</title>", svg)
+    """What the marks show on hovering."""
+    found = re.findall('data-words="([^"]*)" d="[^"]*"><title>(.*?)</title>', svg)
+    return [f"{name}: {words}" for together, name in found for words in together.split("|")]
 
 
 def test_equal_points_give_equal_drawings() -> None:
@@ -40,7 +42,7 @@ def test_each_panel_draws_its_own_quantity() -> None:
 def test_published_points_are_hollow_and_only_where_something_was_published() -> None:
     energy, memory, size, latency = svgs(XNOR, MEASURED)
     for svg in (energy, memory):
-        assert svg.count('class="hollow s5"') == 1
+        assert svg.count('class="s5 hollow"') == 1
         assert len(titles(svg)) == 2
     assert not any(PUBLISHED in title for svg in (size, latency) for title in titles(svg))
 

@@ -4,7 +4,7 @@ from edgehybrid.recipe import load_recipe
 from edgehybrid.report.document import ReportTable
 from edgehybrid.report.origin import Entry, Refusal
 from edgehybrid.report.result_tables import (
-    provenance_table,
+    provenance_tables,
     published_table,
     refused_table,
     results_table,
@@ -72,14 +72,18 @@ def test_the_distribution_of_an_emulated_row_is_empty() -> None:
 
 
 def test_rows_made_from_the_same_share_a_line_of_provenance() -> None:
-    table = provenance_table(entries_of(make_row(), make_row(device="pi5"), make_row(isa="avx2")))
-    assert column(table, "#") == ["1–2", "3"]
+    flatbuffers, recipes, software = provenance_tables(
+        entries_of(make_row(), make_row(device="pi5"), make_row(isa="avx2"), make_row(model_sha256="b" * 64))
+    )
+    assert column(flatbuffers, "#") == ["1–3", "4"]
+    assert column(recipes, "#") == ["1–4"]
+    assert column(software, "#") == ["1–2, 4", "3"]
 
 
 def test_provenance_has_the_whole_hashes() -> None:
-    table = provenance_table(entries_of(make_row(recipe_sha256="a" * 64, model_sha256="b" * 64)))
-    assert column(table, "recipe SHA-256") == ["a" * 64]
-    assert column(table, "model SHA-256") == ["b" * 64]
+    flatbuffers, recipes, _ = provenance_tables(entries_of(make_row(recipe_sha256="a" * 64, model_sha256="b" * 64)))
+    assert column(recipes, "recipe SHA-256") == ["a" * 64]
+    assert column(flatbuffers, "model SHA-256") == ["b" * 64]
 
 
 def test_a_refused_row_stands_with_its_reason() -> None:

@@ -14,13 +14,18 @@ NAMES = ("hybrid_res_a", "hybrid_res_a_x2", "hybrid_res_b", "hybrid_res_c", "xno
 EPOCHS = 60
 
 
-def many_rows(runs: Path, models: int = 40) -> list[Row]:
-    """25 rows a model, one a device; two devices are suspect, each has its own temperature."""
+def many_rows(runs: Path, models: int, rows: int) -> list[Row]:
+    """So many rows of so many models, each of a run of its own, on 25 devices in turn.
+
+    Two devices are suspect, each has its own temperature.
+    """
     recipes = [HYBRID, TWIN, *(load_recipe(name) for name in NAMES)]
-    return [row for index in range(models) for row in _on_devices(runs, recipes[index % len(recipes)], index)]
+    made = [_of_model(runs, recipes[index % len(recipes)], index) for index in range(models)]
+    turns = ((index % models, index // models) for index in range(rows))
+    return [_row_on(made[model], (turn + model) % DEVICES, model) for model, turn in turns]
 
 
-def _on_devices(runs: Path, recipe: Recipe, index: int) -> list[Row]:
+def _of_model(runs: Path, recipe: Recipe, index: int) -> Row:
     cost = cost_of(recipe).network
     base = make_run(
         runs,
@@ -46,10 +51,11 @@ def _on_devices(runs: Path, recipe: Recipe, index: int) -> list[Row]:
         for epoch in range(1, EPOCHS + 1)
     ]
     (runs / str(base.run) / "metrics.jsonl").write_text("\n".join(lines) + "\n")
-    return [_row_on(base, device, 2.5 + index / 10 + device / 3) for device in range(DEVICES)]
+    return base
 
 
-def _row_on(base: Row, device: int, latency_ms: float) -> Row:
+def _row_on(base: Row, device: int, model: int) -> Row:
+    latency_ms = 2.5 + model / 10 + device / 3
     suspect = device % 11 == 3
     changes = {
         "device": f"board-{device:02d}",
