@@ -227,6 +227,21 @@ def test_a_disk_that_is_full_for_the_chief_ends_all_workers_with_its_message(tmp
     assert "Error: Worker 0 failed: The checkpoint cannot be written" in errors[1]
 
 
+@slow
+def test_weights_that_explode_in_an_epochs_last_step_end_all_workers_with_one_message(tmp_path: Path) -> None:
+    # One step an epoch: the evaluation behind it, which the chief alone does, is the first to see the weights.
+    settings = ("training.batch_size=1436", "training.optimizer.kind=sgd", "training.optimizer.learning_rate=1e38")
+    command = train(tmp_path, *REPEATABLE, *(part for setting in settings for part in ("--set", setting)))
+    workers = start_workers(command, command)
+    errors = [finish(worker)[1] for worker in workers]
+    for worker, stderr in zip(workers, errors, strict=True):
+        assert worker.returncode == 1, stderr
+        assert "is not finite any more: epoch 1, after its last step" in stderr
+        assert "is gone" not in stderr
+        assert "Traceback" not in stderr
+    assert "Error: Worker 0 failed: " in errors[1]
+
+
 @pytest.mark.parametrize("wrong", [0, 1])
 def test_a_worker_that_fails_before_it_joins_ends_the_others(wrong: int, tmp_path: Path) -> None:
     commands = [train(tmp_path, "digitz" if index == wrong else "digits") for index in range(2)]
