@@ -35,6 +35,8 @@ _COPIED = (
 )
 # A damaged header may ask for any size; a million rows are smaller.
 _MOST_BYTES = 2**31
+# Of any SQLite file: https://sqlite.org/fileformat.html
+_LEAST_PAGE_BYTES = 512
 
 _NAMES = list(Row.model_fields)
 _REQUIRED = [name for name, field in Row.model_fields.items() if field.is_required()]
@@ -145,14 +147,16 @@ def numbered(
             found |= _readable(connection, f"{query} DESC", [*filters.values()])[0]
             if not found:
                 raise problem
-            notes.append(f"It is damaged ({problem}); {len(found)} rows could be read.")
-    rows = {}
+    rows, damaged = {}, []
     for number, values in sorted(found.items()):
         try:
             rows[number] = _row(dict(zip(_NAMES, values, strict=True)))
         except (RunError, TypeError, ValueError) as error:
-            notes.append(f"Row {number} is damaged: {str(error).splitlines()[0]}")
-    return rows, notes
+            damaged.append(f"Row {number} is damaged: {str(error).splitlines()[0]}")
+    # Numbers begin with 1: another one is read from a page of zeros, which a file that was cut off is filled up with.
+    if problem is not None or min(found, default=1) < 1:
+        return rows, [*notes, f"It is damaged ({problem or 'it was cut off'}); {len(rows)} rows could be read."]
+    return rows, [*notes, *damaged]
 
 
 def _readable(
@@ -257,6 +261,9 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     # In this order: another process may make the table, and set the version with it, in between.
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    # SQLite takes some of these for an empty file, and would write over it.
+    if not tables and 0 < path.stat().st_size < _LEAST_PAGE_BYTES:
+        raise RunError("The results file is damaged: nothing is left of its rows.", received=path)
     if tables and ("results" not in tables or version < 1):
         raise RunError(
             "The SQLite file is no results file.",
