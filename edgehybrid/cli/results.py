@@ -18,9 +18,13 @@ from edgehybrid.console.options import (
 )
 from edgehybrid.console.tables import text_table
 from edgehybrid.csv_text import to_csv
-from edgehybrid.errors import RunError
+from edgehybrid.errors import RunError, UsageError
 
 _KEYS = ("recipe", "format", "device", "threads", "latency_ms_median", "size_bytes", "top1_percent", "verdict")
+# Where some row has it.
+_METERED_KEY = "energy_measured_uj"
+# Of a list, such as 30 blocks of time, so many are shown.
+_MOST_PARTS = 6
 
 
 class _ListedByDefault(Commands):
@@ -32,9 +36,13 @@ class _ListedByDefault(Commands):
         return super().parse_args(ctx, args if is_named else ["list", *args])
 
 
-@click.group(name="results", cls=_ListedByDefault, short_help="List the logged rows, show one, export or import them.")
+@click.group(
+    name="results",
+    cls=_ListedByDefault,
+    short_help="List the logged rows, show one, export or import them, add a meter's energy.",
+)
 def results_command() -> None:
-    """List the logged rows, show one, export or import them. Without a command: list."""
+    """List the logged rows, show one, export or import them, add what a meter measured. Without a command: list."""
 
 
 def _store(store: Path | None, runs: Path) -> Path:
@@ -73,8 +81,10 @@ def list_rows(
     if as_csv:
         click.echo(to_csv([*rows.values()], list(results.Row.model_fields)))
     else:
-        table = [[str(number), *(row[key] for key in _KEYS)] for number, row in rows.items()]
-        emit({"results": [*rows.values()]}, as_json, text_table(["", *_KEYS], table, texts=(1,)))
+        is_metered = any(row[_METERED_KEY] is not None for row in rows.values())
+        keys = (*_KEYS[:-1], _METERED_KEY, _KEYS[-1]) if is_metered else _KEYS
+        table = [[str(number), *(row[key] for key in keys)] for number, row in rows.items()]
+        emit({"results": [*rows.values()]}, as_json, text_table(["", *keys], table, texts=(1,)))
 
 
 @results_command.command(name="show", short_help="Print one row, field by field.")
@@ -105,7 +115,10 @@ def _shown(value: object) -> object:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key} {part}" for key, part in value.items() if part is not None)
-    return "; ".join(value) or "–" if isinstance(value, list) else value
+    if isinstance(value, list):
+        parts = value if len(value) <= _MOST_PARTS else [value[0], "…", f"{value[-1]} ({len(value)})"]
+        return "; ".join(parts) or "–"
+    return value
 
 
 @results_command.command(name="export", short_help="Write the rows as CSV, JSON or Parquet.")
@@ -138,13 +151,112 @@ def import_rows(file: Path, store: Path | None, runs: Path, as_json: bool) -> No
     """Add the rows of FILE, written by ``export`` here or on another machine, but for those that are here already."""
     from edgehybrid import results
     from edgehybrid.results.exchange import read_rows
+    from edgehybrid.results.row import METERED
 
     path = _store(store, runs)
     rows = read_rows(file)
     known = results.read(path) if path.exists() else []
+    # They stand for rows without what a meter measured later.
+    known += [row.model_copy(update=dict.fromkeys(METERED)) for row in known]
     # An imported row has no number of its own, so the same file twice adds nothing.
     new = [row for place, row in enumerate(rows) if row not in known and row not in rows[:place]]
     if new:
         results.append_all(path, new)
     text = f"{path}: {len(new):,} rows added, {len(rows) - len(new):,} were there already"
     emit({"store": str(path), "added": len(new), "known": len(rows) - len(new)}, as_json, text)
+
+
+@results_command.command(name="energy", short_help="Add the measured energy from the log of a power meter.")
+@click.argument("meter", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--row", "chosen", type=click.IntRange(min=1), multiple=True, help="Row NUMBER; may be repeated.")
+@click.option("--device", default=None, help="Rows of this device only.")
+@click.option("--time", "time_column", default="time", show_default=True, help="Column of the time.")
+@click.option("--power", "power_column", default=None, help="Column of the power.  [default: power]")
+@click.option("--voltage", "voltage_column", default=None, help="Column of the voltage in V, in place of a power.")
+@click.option("--current", "current_column", default=None, help="Column of the current: A for --unit W, mA for mW.")
+@click.option(
+    "--unit", type=click.Choice(["W", "mW"]), default="W", show_default=True, help="Of the power, or voltage × current."
+)
+@click.option("--idle-watts", type=click.FloatRange(min=0), default=None, help="Power of the idle board.")
+@click.option("--idle", "idle", nargs=2, metavar="FROM TO", default=None, help="Or when it was idle, by the meter.")
+@click.option(
+    "--offset-seconds", type=float, default=0.0, show_default=True, help="Added to the meter's times: the device's."
+)
+@results_option
+@runs_option
+@click.option("--overwrite", is_flag=True, help="Also rows that have a measured energy.")
+@json_option
+def energy(
+    meter: Path,
+    chosen: tuple[int, ...],
+    device: str | None,
+    time_column: str,
+    power_column: str | None,
+    voltage_column: str | None,
+    current_column: str | None,
+    unit: str,
+    idle_watts: float | None,
+    idle: tuple[str, str] | None,
+    offset_seconds: float,
+    store: Path | None,
+    runs: Path,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Add the measured energy of an inference to the rows that were measured while METER, a CSV file, was logged.
+
+    A time is seconds of Unix time or ISO 8601 in UTC. Without --row: all rows of those minutes.
+    """
+    from edgehybrid import results
+    from edgehybrid.results.energy import Alignment, rows_with_energy
+    from edgehybrid.results.meter import read_meter
+
+    columns = _meter_columns(time_column, power_column, voltage_column, current_column, unit)
+    refuse_together(
+        "The board's idle power is known, or logged.", {"--idle-watts": idle_watts is not None, "--idle": idle}
+    )
+    if idle is None and idle_watts is None:
+        raise UsageError(
+            "The power of the idle board is not known.",
+            next_step="Say --idle-watts, or with --idle FROM TO when the board was idle; 0 counts all of its power.",
+        )
+    path = _store(store, runs)
+    found = _rows(path, device=device)
+    log = read_meter(meter, columns)
+    alignment = Alignment(offset_seconds, _idle_watts(log, idle_watts, idle))
+    new = rows_with_energy(found, log, alignment, chosen, overwrite)
+    numbers = dict(zip(results.supersede(path, new), new.items(), strict=True))
+    keys = ("recipe", "format", "device", "energy_measured_uj", "power_measured_w", "power_idle_w", "meter_samples")
+    table = [[str(number), str(old), *(getattr(row, key) for key in keys)] for number, (old, row) in numbers.items()]
+    document = [{"number": number, "supersedes": old, **row.as_dict()} for number, (old, row) in numbers.items()]
+    text = text_table(["", "instead of", *keys], table, texts=(2,))
+    emit(
+        {"results": document},
+        as_json,
+        f"{text}\nThe meter's times plus {offset_seconds:g} s are taken for the device's.",
+    )
+
+
+def _meter_columns(time: str, power: str | None, voltage: str | None, current: str | None, unit: str) -> Any:
+    from edgehybrid.results.meter import Columns
+
+    both = "Power is a column, or voltage times current."
+    refuse_together(both, {"--power": power, "--voltage or --current": voltage or current})
+    if (voltage is None) != (current is None):
+        raise UsageError(both, received="one of --voltage and --current", allowed="both or none")
+    return Columns(time, (voltage, current) if voltage and current else (power or "power",), unit)
+
+
+def _idle_watts(log: Any, watts: float | None, idle: tuple[str, str] | None) -> float:
+    from edgehybrid.results.energy import idle_watts
+    from edgehybrid.results.meter import seconds_of
+
+    if idle is None:
+        return watts or 0.0
+    try:
+        begin, end = map(seconds_of, idle)
+    except ValueError as error:
+        raise UsageError(
+            "The idle time is none.", received=f"--idle {' '.join(idle)}: {error}", allowed="as in the meter's log"
+        ) from error
+    return idle_watts(log, begin, end)

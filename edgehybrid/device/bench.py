@@ -16,7 +16,7 @@ from edgehybrid.device.sessions import Timed, memory_alone, run_sessions
 from edgehybrid.device.verdict import Evidence, judge
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import Flatbuffer
-from edgehybrid.results.row import Row
+from edgehybrid.results.row import Row, block_text
 from edgehybrid.runs.artefact import Artefact
 from edgehybrid.runs.evaluation import evaluation_of
 from edgehybrid.runtime import litert, packed
@@ -125,6 +125,7 @@ def _row(artefact: Artefact, machine: Machine, timed: Timed, place: int, threads
         verdict=verdict,
         verdict_reasons=reasons,
         emulated=machine.emulated,
+        timed_blocks=timed_blocks(every, evidence),
         tool_version=__version__,
     )
 
@@ -144,6 +145,15 @@ def evidence_of(every: Sequence[Measured], sessions: Sequence[Session]) -> Evide
         clock_jump_seconds=max(jumps, key=abs, default=None),
         restarted=len({session.boot_id for session in sessions}) > 1,
     )
+
+
+def timed_blocks(every: Sequence[Measured], evidence: Evidence) -> tuple[str, ...] | None:
+    """When one model's timed inferences ran; None where the machine's clock was set meanwhile."""
+    blocks = [block for each in every for block in each.blocks]
+    moments = [moment for block in blocks for moment in block]
+    if evidence.clock_jump_seconds is not None or moments != sorted(moments):
+        return None
+    return tuple(block_text(*block) for block in blocks)
 
 
 def board_facts(board: Board, evidence: Evidence) -> dict[str, object]:

@@ -69,10 +69,14 @@ def _serve(request: dict[str, Any]) -> None:
     began, before = (time.monotonic(), time.time()), processor_time()
     runs, blocks = request["runs"], request["blocks"]
     samples: dict[str, list[float]] = {model.name: [] for model in models}
+    ran_at: dict[str, list[tuple[float, float]]] = {model.name: [] for model in models}
     for block in range(blocks):
         count = runs * (block + 1) // blocks - runs * block // blocks
         for model in models if block % 2 == 0 else models[::-1]:
+            block_began = time.monotonic()
             samples[model.name] += model.timed(images[:1], count)
+            if count:
+                ran_at[model.name].append((block_began, time.monotonic()))
         _say("state", **probe.state())
     others = share_of_others(before, processor_time(), os.cpu_count() or 1)
     if others is not None:
@@ -82,6 +86,9 @@ def _serve(request: dict[str, Any]) -> None:
         _say("clock", jumped_seconds=round(jump, 1))
     for model in models:
         _say("samples", model=model.name, samples_ms=samples[model.name])
+        # By the clock of the day as it was when all began, for a power meter's log.
+        unix = [[began[1] + (moment - began[0]) for moment in block] for block in ran_at[model.name]]
+        _say("blocks", model=model.name, unix_seconds=unix)
         model.say_parts()
     _say("done", peak_memory_bytes=probe.peak_memory_bytes(), boot_id=probe.read("/proc/sys/kernel/random/boot_id"))
 

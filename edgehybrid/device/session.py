@@ -24,6 +24,8 @@ COOL_BELOW_C, COOL_SECONDS = 70.0, 120.0
 # A runner that says nothing for so long hangs; it says something behind each block.
 SILENT_SECONDS = 3600.0
 _MOST_LINE_BYTES = 1 << 26
+# Some two centuries ahead; a clock beyond is none.
+_LAST_UNIX_SECOND = 1 << 33
 
 
 class Model(NamedTuple):
@@ -71,6 +73,7 @@ class Measured:
 
     Attributes:
         samples_ms: the time of each inference, in their order.
+        blocks: begin and end of each block of these inferences, seconds of Unix time by the machine's clock.
         init_ms: loading; ``first_warmup_ms``: the first inference.
         regions: what the native runtime took of the graph.
         host_version: LiteRT's.
@@ -85,6 +88,7 @@ class Measured:
     host_version: str = ""
     logits: Floats | None = None
     parts: tuple[Any, ...] = ()
+    blocks: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass
@@ -216,6 +220,11 @@ def _take(kind: str, event: dict[str, Any], session: Session, address: str) -> N
         session.models[event["model"]].samples_ms = tuple(float(sample) for sample in event["samples_ms"])
     elif kind == "parts":
         session.models[event["model"]].parts = tuple(event["regions"])
+    elif kind == "blocks":
+        blocks = tuple((float(begin), float(end)) for begin, end in event["unix_seconds"])
+        if not all(0 <= begin <= end < _LAST_UNIX_SECOND for begin, end in blocks):
+            raise ValueError(blocks)
+        session.models[event["model"]].blocks = blocks
     elif kind == "cooled":
         session.cooled_seconds = float(event["seconds"])
     elif kind == "others":

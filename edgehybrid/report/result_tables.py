@@ -16,7 +16,7 @@ Column = tuple[str, str, Callable[[Row], str]]
 
 
 def results_table(entries: Sequence[Entry]) -> ReportTable:
-    """One row a measurement. Emulated time has a column of its own, present only when there is some."""
+    """One row a measurement. Emulated time and measured energy have columns of their own, where there is some."""
     columns: list[Column] = [
         ("recipe", "", lambda row: text(row.recipe)),
         ("format", "", lambda row: row.format),
@@ -33,11 +33,16 @@ def results_table(entries: Sequence[Entry]) -> ReportTable:
     ]
     if any(entry.row.emulated for entry in entries):
         columns.insert(-1, ("emulated", "ms (not latency)", _emulated_ms))
+    if any(map(_is_metered, entries)):
+        columns.insert(-1, ("energy", "µJ (measured)", _metered_uj))
     return _table("Results", columns, entries)
 
 
 def times_table(entries: Sequence[Entry]) -> ReportTable:
-    """The distribution of the latency, what starting takes, and the memory; of emulated rows there are no times."""
+    """The distribution of the latency, what starting takes, memory, and power where it was measured.
+
+    Of emulated rows there are no times.
+    """
     columns: list[Column] = [
         ("recipe", "", lambda row: text(row.recipe)),
         ("format", "", lambda row: row.format),
@@ -53,7 +58,18 @@ def times_table(entries: Sequence[Entry]) -> ReportTable:
         ("first inference", "ms (measured)", lambda row: number(None if row.emulated else row.first_warmup_ms, 3)),
         ("peak memory", "MiB (measured)", lambda row: number(_scaled(row.peak_memory_bytes, 1024**2), 1)),
     ]
+    if any(map(_is_metered, entries)):
+        columns.append(("power", "W (measured)", lambda row: number(row.power_measured_w, 2)))
+        columns.append(("power", "samples", lambda row: text(row.meter_samples)))
     return _table("Times of an inference", columns, entries)
+
+
+def _is_metered(entry: Entry) -> bool:
+    return entry.row.energy_measured_uj is not None
+
+
+def _metered_uj(row: Row) -> str:
+    return number(row.energy_measured_uj, 2)
 
 
 def _latency(name: str, statistic: Statistic) -> Column:
@@ -95,8 +111,18 @@ def provenance_tables(entries: Sequence[Entry]) -> tuple[ReportTable, ...]:
         "cost table": "table",
         "edgehybrid": "tool_version",
     }
-    parts = {"Flatbuffers": flatbuffers, "Recipes": recipes, "How it was converted, run and counted": software}
-    return tuple(_shared(title, columns, entries) for title, columns in parts.items() if entries)
+    meter = {
+        "idle power, W": "power_idle_w",
+        "s added to the meter's clock": "meter_offset_seconds",
+        "log SHA-256": "meter_sha256",
+    }
+    tables = (
+        _shared("Flatbuffers", flatbuffers, entries),
+        _shared("Recipes", recipes, entries),
+        _shared("How it was converted, run and counted", software, entries),
+        _shared("Logs of power meters", meter, [entry for entry in entries if _is_metered(entry)]),
+    )
+    return tuple(table for table in tables if table.rows)
 
 
 def _shared(title: str, columns: Mapping[str, str], entries: Sequence[Entry]) -> ReportTable:

@@ -19,11 +19,17 @@ from pydantic import (
 from edgehybrid.errors import RunError
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_BLOCK_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 # The largest integer of SQLite; no field comes near.
 MAX_NUMBER = 2**63 - 1
 LATENCIES = (
     *("latency_ms_median", "latency_ms_p95", "latency_ms_min", "latency_ms_std"),
     *("latency_ms_p5", "latency_ms_avg", "latency_ms_max", "init_ms", "first_warmup_ms"),
+)
+# What a power meter's log adds to a row (energy.py): all of it or nothing.
+METERED = (
+    *("energy_measured_uj", "power_measured_w", "power_idle_w"),
+    *("meter_samples", "meter_offset_seconds", "meter_sha256"),
 )
 Verdict = Literal["unchecked", "valid", "suspect", "invalid"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -34,6 +40,24 @@ def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("text of printable characters")
     return text
+
+
+def _are_blocks(blocks: tuple[str, ...]) -> tuple[str, ...]:
+    ends = [moment for block in blocks for moment in block_seconds(block)]
+    if ends != sorted(ends):
+        raise ValueError("times that never go back")
+    return blocks
+
+
+def block_text(begin: float, end: float) -> str:
+    """A block of time as ISO 8601 writes an interval in UTC. Both in seconds of Unix time, kept to the microsecond."""
+    return "/".join(f"{datetime.fromtimestamp(moment, UTC):{_BLOCK_FORMAT}}" for moment in (begin, end))
+
+
+def block_seconds(block: str) -> tuple[float, float]:
+    """Begin and end of what ``block_text`` wrote, in seconds of Unix time. Raises ValueError for other texts."""
+    begin, end = (datetime.strptime(text, _BLOCK_FORMAT).replace(tzinfo=UTC).timestamp() for text in block.split("/"))
+    return begin, end
 
 
 def _is_json(value: dict[str, object]) -> dict[str, object]:
@@ -53,12 +77,14 @@ def _now_utc() -> str:
 
 Text = Annotated[str, AfterValidator(_printable)]
 Count = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
-# NaN is not comparable, and so refused. No field can be negative.
+# NaN is not comparable, and so refused.
 Number = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
 # Stored rows have the facts of other versions and boards.
 Facts = Annotated[dict[str, object], AfterValidator(_is_json)]
 # JSON and SQLite's text have lists only.
+Signed = Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 Sentences = Annotated[tuple[str, ...], Field(strict=False)]
+Blocks = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_are_blocks)]
 Time = Annotated[str, BeforeValidator(lambda text: _now_utc() if text is None else text)]
 
 
@@ -104,6 +130,18 @@ class Row(BaseModel):
     memory_model_bits: Count | None = Field(default=None, description="bits of the file's weights, modelled, by rules")
     rules: Text | None = Field(default=None, description="name of the cost rules")
     table: Text | None = Field(default=None, description="name of the energy table")
+    energy_measured_uj: Number | None = Field(
+        default=None, description="µJ for one inference, measured by a power meter, without what the idle board takes"
+    )
+    power_measured_w: Number | None = Field(
+        default=None, description="W, mean power of the board's supply in the timed blocks, measured"
+    )
+    power_idle_w: Number | None = Field(default=None, description="W that the idle board takes")
+    meter_samples: Count | None = Field(default=None, description="samples of the meter inside the timed blocks")
+    meter_offset_seconds: Signed | None = Field(
+        default=None, description="s that were added to the meter's times to give the device's"
+    )
+    meter_sha256: Text | None = Field(default=None, description="hash of the meter's file")
     size_bytes: Count = Field(description="bytes of the flatbuffer")
     top1_percent: Number | None = Field(default=None, description="top-1 accuracy of this flatbuffer, percent")
     images: Count | None = Field(default=None, description="images that top1_percent was measured on")
@@ -114,6 +152,9 @@ class Row(BaseModel):
     emulated: bool = Field(description="the board was emulated: its time is no latency")
     emulated_ms_not_latency: Number | None = Field(default=None, description="ms for one image on an emulated board")
     measured_at_utc: Time = Field(default_factory=_now_utc, description="such as 2026-01-31T12:00:00Z")
+    timed_blocks: Blocks | None = Field(
+        default=None, description="when timed inferences ran, intervals of ISO 8601 by the device's clock, UTC"
+    )
     tool_version: Text = Field(description="version of edgehybrid")
 
     @field_validator("measured_at_utc")
@@ -129,6 +170,13 @@ class Row(BaseModel):
         must_be_null = LATENCIES if self.emulated else ("emulated_ms_not_latency",)
         if wrong := [name for name in must_be_null if getattr(self, name) is not None]:
             raise ValueError(f"emulated: {self.emulated} with {', '.join(wrong)}")
+        return self
+
+    @model_validator(mode="after")
+    def _metered_energy_is_whole_and_of_a_board(self) -> Self:
+        known = [name for name in METERED if getattr(self, name) is not None]
+        if known and (self.emulated or len(known) < len(METERED)):
+            raise ValueError(f"emulated: {self.emulated} with {', '.join(known)}")
         return self
 
     def as_dict(self) -> dict[str, object]:
@@ -159,9 +207,10 @@ def _refusal(error: ValidationError, values: Mapping[str, object]) -> RunError:
     problem = problems[0]
     if not problem["loc"]:
         return RunError(
-            "Emulated time is not latency.",
+            "Emulated time is not latency, and a meter's energy belongs to a board.",
             received=problem["ctx"]["error"],
-            allowed="emulated: True with emulated_ms_not_latency, or emulated: False with latency_ms_…",
+            allowed="emulated: True with emulated_ms_not_latency, or emulated: False with latency_ms_…; and all of "
+            f"{', '.join(METERED)}, or none",
         )
     name = str(problem["loc"][0])
     return RunError(

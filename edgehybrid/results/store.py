@@ -1,7 +1,8 @@
 """The store of rows: one SQLite table that only grows.
 
-``append_all`` adds rows, ``read`` returns rows, and triggers refuse to change or remove one. In WAL mode readers and a
-writer do not block each other; a second writer waits.
+``append_all`` adds rows, ``read`` returns rows, and triggers refuse to change or remove one. What is learned later
+about a row is a row of its own, which supersedes it: the older one stays in the file, and is read no more. In WAL mode
+readers and a writer do not block each other; a second writer waits.
 """
 
 import json
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edgehybrid.errors import RunError
-from edgehybrid.results.row import Row, row_from
+from edgehybrid.results.row import METERED, Row, row_from
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # Columns that a version brought; rows of older stores have null there.
 _BROUGHT = {
     2: ("delegated_nodes", "graph_nodes"),
@@ -23,6 +24,7 @@ _BROUGHT = {
         *("latency_ms_p5", "latency_ms_avg", "latency_ms_max", "init_ms", "first_warmup_ms"),
         *("session_spread_percent", "run_spread_percent"),
     ),
+    4: (*METERED, "timed_blocks", "supersedes"),
 }
 # How long a writer waits for another one; an append takes milliseconds.
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -41,7 +43,7 @@ _LEAST_PAGE_BYTES = 512
 _NAMES = list(Row.model_fields)
 _REQUIRED = [name for name, field in Row.model_fields.items() if field.is_required()]
 # Kept as JSON, which has both.
-_JSON = ("board", "verdict_reasons")
+_JSON = ("board", "verdict_reasons", "timed_blocks")
 # Quoted: "table" is a word of SQL.
 _COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
 _SQL_TYPES = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
@@ -54,6 +56,8 @@ def _definition(name: str, schema: Mapping[str, Any]) -> str:
 
 
 _DEFINITIONS = {name: _definition(name, part) for name, part in Row.model_json_schema()["properties"].items()}
+# The number of the row that a row stands for; of the table alone, for it means nothing elsewhere.
+_DEFINITIONS["supersedes"] = '"supersedes" INTEGER'
 _CREATE = (
     f"CREATE TABLE results (id INTEGER PRIMARY KEY, {', '.join(_DEFINITIONS.values())})",
     *(
@@ -85,6 +89,19 @@ def append_all(path: Path, rows: Sequence[Row]) -> list[int]:
     Raises:
         RunError: the file cannot be written, is no results store, or is a newer edgehybrid's.
     """
+    return _append(path, [(row, None) for row in rows])
+
+
+def supersede(path: Path, rows: Mapping[int, Row]) -> list[int]:
+    """Adds rows that stand for the ones of these numbers, all or none. Returns their own numbers.
+
+    Raises:
+        RunError: see ``append_all``; or there is no row of a number, or another one stands for it.
+    """
+    return _append(path, [(row, number) for number, row in rows.items()])
+
+
+def _append(path: Path, rows: Sequence[tuple[Row, int | None]]) -> list[int]:
     numbers = []
     with _open(path, "mode=rwc") as connection:
         if not _version(connection, path):
@@ -94,13 +111,27 @@ def append_all(path: Path, rows: Sequence[Row]) -> list[int]:
         version = _version(connection, path)
         for statement in _upgrade(version) if version else _CREATE:
             connection.execute(statement)
-        marks = ", ".join("?" * len(_NAMES))
-        for row in rows:
+        marks = ", ".join("?" * (len(_NAMES) + 1))
+        for row, superseded in rows:
+            if superseded is not None:
+                _refuse_superseded(connection, path, superseded)
             values = [json.dumps(value) if name in _JSON else value for name, value in row.as_dict().items()]
-            cursor = connection.execute(f"INSERT INTO results ({_COLUMNS}) VALUES ({marks})", values)
+            statement = f"INSERT INTO results ({_COLUMNS}, supersedes) VALUES ({marks})"
+            cursor = connection.execute(statement, [*values, superseded])
             numbers.append(int(cursor.lastrowid or 0))
         connection.execute("COMMIT")
     return numbers
+
+
+def _refuse_superseded(connection: sqlite3.Connection, path: Path, number: int) -> None:
+    (is_there,) = connection.execute("SELECT count(*) FROM results WHERE id = ?", [number]).fetchone()
+    later = connection.execute("SELECT id FROM results WHERE supersedes = ?", [number]).fetchone()
+    if not is_there or later is not None:
+        raise RunError(
+            "The row is not the newest of its measurement." if is_there else "There is no row of this number.",
+            received=f"{path}: row {number}" + (f", for which row {later[0]} stands" if later else ""),
+            next_step="edgehybrid results list",
+        )
 
 
 def read(path: Path, *, recipe: str | None = None, device: str | None = None, run: str | None = None) -> list[Row]:
@@ -126,7 +157,7 @@ def salvage(
 def numbered(
     path: Path, *, recipe: str | None = None, device: str | None = None, run: str | None = None
 ) -> tuple[dict[int, Row], list[str]]:
-    """``salvage`` with the number of each row.
+    """``salvage`` with the number of each row. Left out are those that another row stands for.
 
     Raises:
         RunError: there is no store, nothing of it can be read, or it was written by a newer edgehybrid.
@@ -139,7 +170,8 @@ def numbered(
         version = _version(connection, path)
         if not version:
             return {}, notes
-        columns = ", ".join("NULL" if name in _missing(version) else f'"{name}"' for name in _NAMES)
+        names = ("supersedes", *_NAMES)
+        columns = ", ".join("NULL" if name in _missing(version) else f'"{name}"' for name in names)
         query = f"SELECT id, {columns} FROM results WHERE {condition} ORDER BY id"
         found, problem = _readable(connection, query, [*filters.values()])
         if problem is not None:
@@ -148,11 +180,16 @@ def numbered(
             if not found:
                 raise problem
     rows, damaged = {}, []
-    for number, values in sorted(found.items()):
+    # By whole rows alone: a damaged one may say anything, and would hide a good one.
+    superseded: set[int] = set()
+    for number, (earlier, *values) in sorted(found.items()):
         try:
             rows[number] = _row(dict(zip(_NAMES, values, strict=True)))
         except (RunError, TypeError, ValueError) as error:
             damaged.append(f"Row {number} is damaged: {str(error).splitlines()[0]}")
+        else:
+            superseded.add(earlier)
+    rows = {number: row for number, row in rows.items() if number not in superseded}
     # Numbers begin with 1: another one is read from a page of zeros, which a file that was cut off is filled up with.
     if problem is not None or min(found, default=1) < 1:
         return rows, [*notes, f"It is damaged ({problem or 'it was cut off'}); {len(rows)} rows could be read."]
@@ -174,7 +211,7 @@ def _readable(
 
 def _row(values: dict[str, Any]) -> Row:
     """SQLite has no truth values, and JSON as text."""
-    decoded = {name: json.loads(values[name]) for name in _JSON}
+    decoded = {name: json.loads(values[name] or "null") for name in _JSON}
     return row_from(values | decoded | {"emulated": bool(values["emulated"])})
 
 

@@ -16,6 +16,9 @@ from edgehybrid.device.machine import reached
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import float_twin, network_of
 from edgehybrid.recipe import load_recipe
+from edgehybrid.results.energy import Alignment, with_energy
+from edgehybrid.results.meter import PowerLog
+from edgehybrid.results.row import block_seconds
 from edgehybrid.runs.artefact import Artefact, open_artefact
 from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.runtime.native_delegate import Region
@@ -46,6 +49,37 @@ def test_a_row_names_the_kernels_that_ran(artefact: Artefact, monkeypatch: pytes
     row = benchmark(artefact, "local", threads=2, sessions=1, runs=1)
     assert row.runtime.endswith("(native, in ai-edge-litert 9)")
     assert (row.isa, row.threads, row.delegated_nodes, row.graph_nodes) == ("neon", 2, 4, 5)
+
+
+def test_a_row_says_when_its_inferences_ran(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions_of(monkeypatch, (1.0,), blocks=((0.5, 1.5), (2.0, 2.25)))
+    row = benchmark(artefact, "local", threads=1, sessions=1, runs=1)
+    assert row.timed_blocks == (
+        "1970-01-01T00:00:00.500000Z/1970-01-01T00:00:01.500000Z",
+        "1970-01-01T00:00:02.000000Z/1970-01-01T00:00:02.250000Z",
+    )
+
+
+def test_a_meter_that_sees_the_blocks_gives_their_energy(artefact: Artefact) -> None:
+    row = benchmark(artefact, "local", threads=1, sessions=2, runs=400)
+    blocks = [block_seconds(block) for block in row.timed_blocks or ()]
+    first, last = blocks[0][0] - 1, blocks[-1][1] + 1
+    step = min(end - begin for begin, end in blocks) / 20
+    seconds = np.linspace(first, last, int((last - first) / step))
+    is_busy = np.any([(begin <= seconds) & (seconds <= end) for begin, end in blocks], axis=0)
+    log = PowerLog(artefact.path, "0" * 64, seconds, np.where(is_busy, 5.0, 2.0))
+    found = with_energy(row, 1, log, Alignment(0.0, 2.0))
+    # 3 W above idle for the mean latency: W times ms is mJ. At both ends of a block half a step may be missed.
+    expected_uj = 1e3 * 3.0 * (row.latency_ms_avg or 0)
+    assert 0.9 * expected_uj < (found.energy_measured_uj or 0) < 1.2 * expected_uj
+
+
+def test_a_row_whose_clock_was_set_between_sessions_does_not_say_when(
+    artefact: Artefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second session is not later than the first.
+    sessions_of(monkeypatch, (1.0,), (1.0,), blocks=((5.0, 6.0),))
+    assert benchmark(artefact, "local", threads=1, sessions=2, runs=1).timed_blocks is None
 
 
 def test_the_time_of_an_emulator_is_no_latency(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,27 @@ def test_measures_as_many_inferences_as_asked(tmp_path: Path, model: Path) -> No
     assert len(found.states) == 11
     assert found.boot_id
     assert found.clock_jump_seconds is None
+
+
+def test_blocks_hold_the_inferences_of_one_model_and_lie_in_this_time(tmp_path: Path, model: Path) -> None:
+    other = tmp_path / "other.tflite"
+    other.write_bytes(model.read_bytes())
+    before = time.time()
+    found = measure(LocalTransport(), RUNNER, request_of(tmp_path, model, other, runs=25)).models
+    after = time.time()
+    blocks = sorted(block for each in found.values() for block in each.blocks)
+    assert [len(each.blocks) for each in found.values()] == [10, 10]
+    moments = [before, *(moment for block in blocks for moment in block), after]
+    # One model at a time. Unix time as float64 is a quarter of a microsecond coarse.
+    assert all(earlier <= later + 1e-6 for earlier, later in pairwise(moments))
+    for each in found.values():
+        timed_ms = 1e3 * sum(end - begin for begin, end in each.blocks)
+        # Beside the inferences there is a loop that reads the clock.
+        assert sum(each.samples_ms) - 0.1 <= timed_ms <= 1.5 * sum(each.samples_ms) + 10
+
+
+def test_a_block_without_a_run_is_none(tmp_path: Path, model: Path) -> None:
+    assert len(measure(LocalTransport(), RUNNER, request_of(tmp_path, model)).models["model.tflite"].blocks) == 7
 
 
 def test_models_run_in_turns_and_give_what_they_give_here(tmp_path: Path, converted_run: RunFolder) -> None:
@@ -141,6 +163,9 @@ def test_noise_on_stdout_is_no_event(tmp_path: Path, model: Path, noise: str) ->
         'edgehybrid {"event": "dance"}',
         'edgehybrid {"event": "samples", "model": "another", "samples_ms": []}',
         'edgehybrid {"event": "samples", "model": "model.tflite", "samples_ms": ["fast"]}',
+        'edgehybrid {"event": "blocks", "model": "model.tflite", "unix_seconds": [[2, 1]]}',
+        'edgehybrid {"event": "blocks", "model": "model.tflite", "unix_seconds": [[1, 1e300]]}',
+        'edgehybrid {"event": "blocks", "model": "model.tflite", "unix_seconds": [1]}',
         'edgehybrid {"event": "logits", "model": "model.tflite", "data": "AAA=", "shape": [1, 9]}',
         'edgehybrid {"event": "done"}',
     ],

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from chromium import Opened, chromium, opened
 from many_rows import many_rows
-from report_samples import emulated_row, make_run
+from report_samples import METER, emulated_row, make_run
 
 from edgehybrid.report.build import build_report
+from edgehybrid.results import row_from
 
 CUT_OFF = """
     [...document.querySelectorAll('.table')]
@@ -34,6 +35,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of 175 rows of seven networks, one profile, a run of an emulated board, and a row that is refused."""
     folder = tmp_path_factory.mktemp("page")
     rows = many_rows(folder / "runs", models=7, rows=175)
+    rows[:3] = [row_from(row.as_dict() | METER) for row in rows[:3]]
     emulated = make_run(folder / "runs", run="digits-20250102T030405Z-ffffff")
     rows.append(emulated_row(**{key: getattr(emulated, key) for key in ("run", "recipe_sha256", "model_sha256")}))
     rows.append(rows[0].model_copy(update={"run": "elsewhere"}))

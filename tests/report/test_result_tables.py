@@ -1,4 +1,4 @@
-from report_samples import HYBRID, emulated_row, make_row
+from report_samples import HYBRID, METER, emulated_row, make_row
 
 from edgehybrid.recipe import load_recipe
 from edgehybrid.report.document import ReportTable
@@ -59,6 +59,23 @@ def test_emulated_time_never_stands_in_a_latency_column() -> None:
 
 def test_there_is_no_emulated_column_without_emulated_rows() -> None:
     assert not any("emulated" in name for name in results_table(entries_of(make_row())).names)
+
+
+def test_measured_energy_stands_in_its_own_column_and_never_in_the_modelled_one() -> None:
+    table = results_table(entries_of(make_row(**METER), make_row()))
+    assert column(table, "energy µJ (measured)") == ["777.00", "–"]
+    assert column(table, "energy µJ (modelled)") == ["4.50", "4.50"]
+    assert "energy µJ (measured)" not in results_table(entries_of(make_row())).names
+
+
+def test_how_energy_was_measured_is_told_of_the_rows_that_have_it() -> None:
+    entries = entries_of(make_row(), make_row(**METER))
+    times = times_table(entries)
+    assert column(times, "power W (measured)") == ["–", "3.50"]
+    assert column(times, "power samples") == ["–", "400"]
+    *_, meters = provenance_tables(entries)
+    assert meters.rows == (("2", "2.25", "-1.5", "d" * 64),)
+    assert "power samples" not in times_table(entries_of(make_row())).names
 
 
 def test_the_distribution_of_an_emulated_row_is_empty() -> None:

@@ -7,10 +7,20 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from row_samples import REQUIRED, ROWS
 
 from edgehybrid.errors import RunError
-from edgehybrid.results.row import LATENCIES, MAX_NUMBER, TIME_FORMAT, Row, row_from
+from edgehybrid.results.row import (
+    LATENCIES,
+    MAX_NUMBER,
+    METERED,
+    TIME_FORMAT,
+    Row,
+    block_seconds,
+    block_text,
+    row_from,
+)
 
 
 @given(values=ROWS)
@@ -36,6 +46,12 @@ def test_the_time_of_measurement_defaults_to_now(given: dict[str, Any]) -> None:
     assert abs(datetime.now(UTC) - measured_at) < timedelta(minutes=1)
 
 
+@given(micro=st.lists(st.integers(0, 4 * 10**15), min_size=2, max_size=2).map(sorted))
+def test_a_block_of_time_is_kept_to_the_microsecond(micro: list[int]) -> None:
+    begin, end = (moment / 1e6 for moment in micro)
+    assert block_seconds(block_text(begin, end)) == pytest.approx((begin, end), abs=1.5e-6, rel=0)
+
+
 def test_every_field_says_what_it_means() -> None:
     assert all(field.description for field in Row.model_fields.values())
 
@@ -55,6 +71,10 @@ def test_every_field_says_what_it_means() -> None:
         ({"energy_model_uj": "3"}, "'energy_model_uj'"),
         ({"emulated": 0}, "'emulated'"),
         ({"board": [1]}, "'board'"),
+        ({"energy_measured_uj": 5.0}, "all of energy_measured_uj"),
+        ({"emulated": True, **dict.fromkeys(METERED[:-1], 1), "meter_sha256": "0"}, "emulated: True"),
+        ({"timed_blocks": ["2026-01-31T12:00:00Z"]}, "'timed_blocks'"),
+        ({"timed_blocks": [block_text(2, 3), block_text(1, 2)]}, "never go back"),
         ({"board": {"clock_mhz": math.nan}}, "'board'"),
         ({"board": {"cpu": object()}}, "'board'"),
         ({"board": {1: "a key that JSON makes a text"}}, "'board'"),

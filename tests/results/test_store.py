@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from row_samples import REQUIRED, ROWS, ROWS_EACH, append_many
 
 from edgehybrid.errors import EdgehybridError, RunError
-from edgehybrid.results import Row, append, append_all, numbered, read, row_from, salvage
+from edgehybrid.results import Row, append, append_all, numbered, read, row_from, salvage, supersede
+from edgehybrid.results.row import METERED
 from edgehybrid.results.store import SCHEMA_VERSION
 
 ROW = row_from(REQUIRED)
@@ -87,6 +88,55 @@ def test_store_refuses_to_change_a_row(statement: str, tmp_path: Path) -> None:
     assert read(tmp_path / "r") == before
 
 
+# -- rows that stand for others
+
+
+def test_a_row_that_stands_for_another_is_read_in_its_place(tmp_path: Path) -> None:
+    append_all(tmp_path / "r", [row_with(images=1), row_with(images=2)])
+    assert supersede(tmp_path / "r", {1: row_with(images=10)}) == [3]
+    assert numbered(tmp_path / "r") == ({2: row_with(images=2), 3: row_with(images=10)}, [])
+    assert supersede(tmp_path / "r", {3: row_with(images=100)}) == [4]
+    assert [row.images for row in read(tmp_path / "r", device="local")] == [2, 100]
+    connection = sqlite3.connect(tmp_path / "r")
+    # Nothing is lost.
+    assert connection.execute("SELECT images, supersedes FROM results ORDER BY id").fetchall() == [
+        (1, None),
+        (2, None),
+        (10, 1),
+        (100, 3),
+    ]
+    connection.close()
+
+
+def test_a_damaged_row_stands_for_none(tmp_path: Path) -> None:
+    append(tmp_path / "r", row_with(images=1))
+    supersede(tmp_path / "r", {1: row_with(images=10)})
+    connection = sqlite3.connect(tmp_path / "r", isolation_level=None)
+    connection.execute("DROP TRIGGER results_refuse_update")
+    connection.execute("UPDATE results SET board = 'no JSON' WHERE id = 2")
+    connection.close()
+    rows, notes = salvage(tmp_path / "r")
+    assert [row.images for row in rows] == [1]
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(("number", "message"), [(1, "not the newest"), (9, "no row of this number")])
+def test_a_row_has_one_successor_and_none_has_no_predecessor(number: int, message: str, tmp_path: Path) -> None:
+    append_all(tmp_path / "r", [row_with(images=1), row_with(images=2)])
+    supersede(tmp_path / "r", {1: row_with(images=10)})
+    before = numbered(tmp_path / "r")
+    with pytest.raises(RunError, match=message):
+        supersede(tmp_path / "r", {2: row_with(images=20), number: row_with(images=0)})
+    assert numbered(tmp_path / "r") == before
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_row_of_an_older_version_can_have_a_successor(version: int, tmp_path: Path) -> None:
+    older_store(tmp_path / "r", [row_with(images=1)], version)
+    supersede(tmp_path / "r", {1: row_with(images=2)})
+    assert [row.images for row in read(tmp_path / "r")] == [2]
+
+
 # -- stores of older versions
 
 
@@ -97,6 +147,7 @@ BROUGHT = {
         *("latency_ms_p5", "latency_ms_avg", "latency_ms_max", "init_ms", "first_warmup_ms"),
         *("session_spread_percent", "run_spread_percent"),
     ],
+    4: [*METERED, "timed_blocks", "supersedes"],
 }
 
 

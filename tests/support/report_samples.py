@@ -29,6 +29,17 @@ TWIN = float_twin(HYBRID)
 BOARD = {"cpu": "Cortex-A72", "cores": 4, "governor": "performance", "load_1min": 0.02}
 
 
+# What the log of a power meter adds to a row.
+METER = {
+    "energy_measured_uj": 777.0,
+    "power_measured_w": 3.5,
+    "power_idle_w": 2.25,
+    "meter_samples": 400,
+    "meter_offset_seconds": -1.5,
+    "meter_sha256": "d" * 64,
+}
+
+
 def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,13 +1,14 @@
 """Rows of results as mappings, by hand and by hypothesis."""
 
 from datetime import datetime
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
 from edgehybrid.results import Row, append, row_from
-from edgehybrid.results.row import LATENCIES, MAX_NUMBER, TIME_FORMAT, VERDICTS
+from edgehybrid.results.row import LATENCIES, MAX_NUMBER, METERED, TIME_FORMAT, VERDICTS, block_text
 
 REQUIRED: dict[str, Any] = {
     "model": "model.packed.aarch64.tflite",
@@ -45,18 +46,31 @@ def type_of(name: str) -> str:
     return str(found)
 
 
+# Each block begins where the one before ended; microseconds.
+BLOCKS = st.lists(st.integers(0, 10**6), max_size=4).map(
+    lambda steps: [block_text(*(moment / 1e6 for moment in pair)) for pair in pairwise(accumulate([10**15, *steps]))]
+)
 COLUMNS = {
     name: VALUES[type_of(name)] if field.is_required() else st.none() | VALUES[type_of(name)]
     for name, field in Row.model_fields.items()
 } | {
     "verdict": st.sampled_from(VERDICTS),
+    "timed_blocks": st.none() | BLOCKS,
     "measured_at_utc": st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
         lambda time: time.strftime(TIME_FORMAT)
     ),
 }
-ROWS = st.fixed_dictionaries(COLUMNS).map(
-    lambda row: row | dict.fromkeys(LATENCIES if row["emulated"] else ["emulated_ms_not_latency"])
-)
+
+
+def consistent(row: dict[str, Any]) -> dict[str, Any]:
+    """Emulated time is no latency; a meter's figures are all there or none, and of no emulator."""
+    empty = list(LATENCIES if row["emulated"] else ["emulated_ms_not_latency"])
+    if row["emulated"] or any(row[name] is None for name in METERED):
+        empty += METERED
+    return row | dict.fromkeys(empty)
+
+
+ROWS = st.fixed_dictionaries(COLUMNS).map(consistent)
 
 ROWS_EACH = 20
 
