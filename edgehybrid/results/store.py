@@ -14,18 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edgehybrid.errors import RunError
-from edgehybrid.results.row import METERED, Row, row_from
+from edgehybrid.results.row import Row, row_from
+from edgehybrid.results.schema import CREATE, SCHEMA_VERSION, missing, upgrade
 
-SCHEMA_VERSION = 4
-# Columns that a version brought; rows of older stores have null there.
-_BROUGHT = {
-    2: ("delegated_nodes", "graph_nodes"),
-    3: (
-        *("latency_ms_p5", "latency_ms_avg", "latency_ms_max", "init_ms", "first_warmup_ms"),
-        *("session_spread_percent", "run_spread_percent"),
-    ),
-    4: (*METERED, "timed_blocks", "supersedes"),
-}
 # How long a writer waits for another one; an append takes milliseconds.
 BUSY_TIMEOUT_SECONDS = 30.0
 # What SQLite says where it cannot make the files that WAL mode needs, and of a file that was cut off.
@@ -41,37 +32,10 @@ _MOST_BYTES = 2**31
 _LEAST_PAGE_BYTES = 512
 
 _NAMES = list(Row.model_fields)
-_REQUIRED = [name for name, field in Row.model_fields.items() if field.is_required()]
 # Kept as JSON, which has both.
 _JSON = ("board", "verdict_reasons", "timed_blocks")
 # Quoted: "table" is a word of SQL.
 _COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
-_SQL_TYPES = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
-
-
-def _definition(name: str, schema: Mapping[str, Any]) -> str:
-    types = {part.get("type") for part in schema.get("anyOf", [schema])} - {"null"}
-    sql_type = _SQL_TYPES.get(types.pop(), "TEXT")
-    return f'"{name}" {sql_type}{" NOT NULL" if name in _REQUIRED else ""}'
-
-
-_DEFINITIONS = {name: _definition(name, part) for name, part in Row.model_json_schema()["properties"].items()}
-# The number of the row that a row stands for; of the table alone, for it means nothing elsewhere.
-_DEFINITIONS["supersedes"] = '"supersedes" INTEGER'
-_CREATE = (
-    f"CREATE TABLE results (id INTEGER PRIMARY KEY, {', '.join(_DEFINITIONS.values())})",
-    *(
-        f"CREATE TRIGGER results_refuse_{event.lower()} BEFORE {event} ON results {condition}"
-        "BEGIN SELECT RAISE(ABORT, 'results are append-only'); END"
-        for event, condition in (
-            ("UPDATE", ""),
-            ("DELETE", ""),
-            # INSERT OR REPLACE removes the old row without asking the DELETE trigger.
-            ("INSERT", "WHEN EXISTS (SELECT 1 FROM results WHERE id = NEW.id) "),
-        )
-    ),
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
 
 
 def append(path: Path, row: Row) -> int:
@@ -109,7 +73,7 @@ def _append(path: Path, rows: Sequence[tuple[Row, int | None]]) -> list[int]:
         # IMMEDIATE waits for another writer here; a read lock that becomes a write lock later would not wait.
         connection.execute("BEGIN IMMEDIATE")
         version = _version(connection, path)
-        for statement in _upgrade(version) if version else _CREATE:
+        for statement in upgrade(version) if version else CREATE:
             connection.execute(statement)
         marks = ", ".join("?" * (len(_NAMES) + 1))
         for row, superseded in rows:
@@ -171,7 +135,7 @@ def numbered(
         if not version:
             return {}, notes
         names = ("supersedes", *_NAMES)
-        columns = ", ".join("NULL" if name in _missing(version) else f'"{name}"' for name in names)
+        columns = ", ".join("NULL" if name in missing(version) else f'"{name}"' for name in names)
         query = f"SELECT id, {columns} FROM results WHERE {condition} ORDER BY id"
         found, problem = _readable(connection, query, [*filters.values()])
         if problem is not None:
@@ -280,17 +244,6 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _missing(version: int) -> list[str]:
-    """The columns that a store of this version lacks."""
-    return [name for later, names in _BROUGHT.items() if later > version for name in names]
-
-
-def _upgrade(version: int) -> list[str]:
-    """What makes a store of this version one of ours; nothing for one of ours."""
-    added = [f"ALTER TABLE results ADD COLUMN {_DEFINITIONS[name]}" for name in _missing(version)]
-    return [*added, f"PRAGMA user_version = {SCHEMA_VERSION}"] if added else []
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
