@@ -100,7 +100,7 @@ def test_from_an_address_to_a_row(server: Server, converted_run: RunFolder, tmp_
     assert "device" in differing
     assert differing <= {
         *("device", "board", "measured_at_utc", "verdict", "verdict_reasons", "peak_memory_bytes"),
-        *("session_spread_percent", "run_spread_percent"),
+        *("session_spread_percent", "run_spread_percent", "timed_blocks"),
     }
     gone = "ssh://nobody@127.0.0.1:9"
     found = printed("benchmark", model, "--device", "loop", "--device", gone, *options, status=1)
