@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgehybrid.errors import UsageError
-from edgehybrid.report.document import NOTHING, ReportTable, few_numbers, row_numbers
+from edgehybrid.report.document import NOTHING, ReportTable, few_numbers, number, row_numbers
 from edgehybrid.report.origin import Entry
 
 _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -19,12 +19,14 @@ class _Part(BaseModel):
     name: str
     nodes: list[int]
     tensor: str | None
-    time_us_median: _Number
+    # Of an emulator the time has a key of its own.
+    time_us_median: _Number | None
+    emulated_us_not_latency: _Number | None = None
     share: _Number
 
 
 class _Profile(BaseModel):
-    """Of the printed object what the report needs; the rest are fields of a row."""
+    """Of one flatbuffer on one device what the report needs; the rest are fields of a row."""
 
     model_config = ConfigDict(strict=True, protected_namespaces=())
 
@@ -37,23 +39,41 @@ class _Profile(BaseModel):
     profile: Annotated[list[_Part], Field(min_length=1)]
 
 
+class _Printed(BaseModel):
+    """Several flatbuffers or devices are printed as ``results``, one of one as the only object."""
+
+    model_config = ConfigDict(strict=True)
+
+    results: Annotated[list[_Profile], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_several(cls, printed: object) -> object:
+        return printed if isinstance(printed, dict) and "results" in printed else {"results": [printed]}
+
+
 def part_times(files: Sequence[Path], entries: Sequence[Entry]) -> tuple[ReportTable, ...]:
-    """One table a file: parts in the order of execution, with their median time in µs and their share in percent.
+    """One table a profile: parts in the order of execution, with their median time in µs and their share in percent.
+
+    A file holds one profile, or those of several flatbuffers and devices.
 
     Raises:
-        UsageError: a file that is no such profile, that was taken in an emulator, or that is of a flatbuffer which
-            none of the rows is about.
+        UsageError: a file that holds no such profile, or one that was taken in an emulator or is of a flatbuffer
+            which no row was measured with on that device with as many threads.
     """
-    return tuple(_table(path, entries) for path in files)
+    return tuple(_table(path, profile, entries) for path in files for profile in _read(path))
 
 
-def _table(path: Path, entries: Sequence[Entry]) -> ReportTable:
-    profile = _read(path)
-    numbers = [entry.number for entry in entries if entry.row.model_sha256 == profile.model_sha256]
+def _table(path: Path, profile: _Profile, entries: Sequence[Entry]) -> ReportTable:
+    measured = (profile.model_sha256, profile.device, profile.threads)
+    numbers = [
+        entry.number for entry in entries if (entry.row.model_sha256, entry.row.device, entry.row.threads) == measured
+    ]
     if not numbers:
         raise UsageError(
-            "The profile is of a flatbuffer that no row of the report is about.",
-            received=f"{path}: {profile.model} {profile.model_sha256[:12]}…",
+            "No row of the report was measured as the profile was: with its flatbuffer, device and threads.",
+            received=f"{path}: {profile.model} {profile.model_sha256[:12]}… on {profile.device}, "
+            f"--threads {profile.threads}",
             next_step="Measure it with 'edgehybrid benchmark', or leave this profile out.",
         )
     if profile.emulated:
@@ -72,7 +92,7 @@ def _table(path: Path, entries: Sequence[Entry]) -> ReportTable:
             part.name,
             row_numbers(part.nodes) or NOTHING,
             part.tensor or NOTHING,
-            f"{part.time_us_median:.1f}",
+            number(part.time_us_median, 1),
             f"{100 * part.share:.1f}",
         )
         for index, part in enumerate(profile.profile, start=1)
@@ -81,14 +101,15 @@ def _table(path: Path, entries: Sequence[Entry]) -> ReportTable:
     return ReportTable(title, headers, rows, ("", "", "", "", "µs (measured)", "% (measured)"))
 
 
-def _read(path: Path) -> _Profile:
+def _read(path: Path) -> list[_Profile]:
     try:
-        return _Profile.model_validate_json(path.read_bytes())
+        return _Printed.model_validate_json(path.read_bytes()).results
     except OSError as error:
         raise UsageError(f"The profile cannot be read: {error}.", received=path) from error
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "the file"
+        # Behind "results" and the number.
+        where = ".".join(map(str, problem["loc"][2:])) or "the file"
         raise UsageError(
             f"This is no profile: {where}: {problem['msg']}.",
             received=path,

@@ -17,6 +17,7 @@ PARTS = [
     ProfileEntry("LceBconv2d + MUL", (0, 1, 2, 5), "stage1_block1", 1234.56, 0.75),
     ProfileEntry("the host: no nodes", (), None, 411.5, 0.25),
 ]
+EMULATED = [part._asdict() | {"time_us_median": None, "emulated_us_not_latency": 7.5} for part in PARTS]
 
 
 def profile(path: Path, **changes: Any) -> Path:
@@ -35,6 +36,15 @@ def test_a_profile_becomes_a_table_of_parts(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_of_several_profiles_is_a_table_each(tmp_path: Path) -> None:
+    one = json.loads(profile(tmp_path / "one.json").read_text())
+    entries = [*ENTRIES, Entry(4, make_row(device="pi5"), HYBRID)]
+    several = tmp_path / "several.json"
+    several.write_text(json.dumps({"results": [one, one | {"device": "pi5"}], "errors": []}))
+    titles = [table.title for table in part_times([several], entries)]
+    assert [title.partition(" on ")[2] for title in titles] == ["pi4, 1 thread, #3", "pi5, 1 thread, #4"]
+
+
 def test_no_profile_is_no_table() -> None:
     assert part_times([], ENTRIES) == ()
 
@@ -42,8 +52,11 @@ def test_no_profile_is_no_table() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"model_sha256": "f" * 64}, "no row of the report is about"),
-        ({"emulated": True}, "taken in an emulator"),
+        ({"model_sha256": "f" * 64}, "No row of the report was measured as the profile was"),
+        ({"device": "local"}, "on local, --threads 1"),
+        ({"threads": 4}, "on pi4, --threads 4"),
+        ({"results": []}, "no profile: the file"),
+        ({"emulated": True, "profile": EMULATED}, "taken in an emulator"),
         ({"profile": []}, "no profile: profile"),
         ({"profile": [{"name": "x"}]}, "no profile: profile.0"),
         ({"model": 7}, "no profile: model"),
