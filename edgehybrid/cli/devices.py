@@ -66,7 +66,7 @@ def check(ctx: click.Context, device: str, as_json: bool) -> None:
         transport.close()
     missing = board.missing()
     runner = None if installed is None else installed.get("edgehybrid")
-    told = {**board.facts, **board.state}
+    told = {**board.facts.model_dump(mode="json"), **board.state.model_dump(mode="json")}
     lines = [f"{key:24} {_text(value)}" for key, value in told.items()]
     lines.append(f"{'runner':24} {runner or 'not installed: edgehybrid devices setup ' + device}")
     lines += [f"Missing: {what}\n  {next_step}" for what, next_step in missing]
@@ -106,7 +106,7 @@ def setup(device: str, as_json: bool) -> None:
     emit(
         {"device": device, "address": board.address, "folder": str(board.folder), "changed": changed},
         as_json,
-        f"{device}: {'installed' if changed else 'already installed'}, {board.folder} on {board.facts['cpu']}",
+        f"{device}: {'installed' if changed else 'already installed'}, {board.folder} on {board.facts.cpu}",
     )
 
 

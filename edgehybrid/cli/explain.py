@@ -49,7 +49,6 @@ def explain(
     from converters.explain.document import document_of
     from converters.explain.explanation import explain as explained
     from converters.explain.overlay import overlays
-    from converters.explain.sizes import PARTS
     from converters.explain.times import times_of
     from edgehybrid.console.explain_text import explained_text
     from edgehybrid.flatbuffer import read_flatbuffer
@@ -63,7 +62,7 @@ def explain(
         )
     if html is not None:
         refuse_existing(html, "The page", overwrite)
-    documents = []
+    explanations = []
     contents: dict[Path, bytes] = {}
     for name in models or (None,):
         refuse_runs_beside_path(name, runs)
@@ -75,7 +74,7 @@ def explain(
             click.echo(f"Note: {path}: {note}", err=True)
         if times is not None and not times.of_ops_us:
             click.echo(f"Note: {path}: {store} tells the time of no operator.", err=True)
-        documents.append(document_of(found, times))
+        explanations.append((found, times))
         if overlay is not None:
             names = {number: part.name for number, part in enumerate(flatbuffer.subgraphs)}
             for what, content in overlays(found, times.of_ops_us if times else {}, names).items():
@@ -83,11 +82,12 @@ def explain(
     for file in contents:
         refuse_existing(file, "The overlay", overwrite)
     if html is not None:
-        from edgehybrid.report.explanation import explanation_page
+        from edgehybrid.console.explain_page import explanation_page
 
-        contents[html] = explanation_page(documents, PARTS).encode()
+        contents[html] = explanation_page(explanations).encode()
     _write(contents)
-    text = "\n\n\n".join(explained_text(document, PARTS) for document in documents)
+    text = "\n\n\n".join(explained_text(*each) for each in explanations)
+    documents = [document_of(*each) for each in explanations]
     emit(documents[0] if len(documents) == 1 else {"results": documents}, as_json, text)
 
 

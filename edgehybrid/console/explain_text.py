@@ -1,90 +1,73 @@
 """What ``edgehybrid explain`` prints for a person."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
+from converters.explain.explanation import Explanation
+from converters.explain.rows import OpRow
+from converters.explain.sizes import PARTS
+from converters.explain.summary import summary
+from converters.explain.times import Times
 from edgehybrid.console.tables import text_table
 
-_COLUMNS = {
-    "layer": "layer",
-    "op": "operator",
-    "precision": "precision",
-    "output_shape": "output",
-    "macs": "MACs",
-    "bytes": "bytes",
-    "file_percent": "% of file",
-    "reason": "reason",
-}
-_TEXTS = ("layer", "op", "precision", "reason")
 
-
-def explained_text(document: Mapping[str, Any], parts: Mapping[str, str]) -> str:
-    """The summary, a line an operator, then what is not packed, float work and the parts of the file.
-
-    Args:
-        document: as ``--json`` prints it.
-        parts: what each of ``size_parts`` is, in words.
-    """
-    sections = [f"{document['model']}\n" + "\n".join(document["summary"]), _ops(document["ops"])]
-    if document["why_not_packed"]:
-        lines = [
-            f"{one['layer']} ({one['op']}): {one['reason']}\n  → {one['fix']}" for one in document["why_not_packed"]
-        ]
+def explained_text(found: Explanation, times: Times | None = None) -> str:
+    """The summary, a line an operator, then what is not packed, float work and the parts of the file."""
+    sections = [f"{found.model}\n" + "\n".join(summary(found)), _ops(found, times)]
+    if found.why_not_packed:
+        lines = [f"{one.layer} ({one.op}): {one.reason}\n  → {one.fix}" for one in found.why_not_packed]
         sections.append("Not packed\n" + "\n".join(lines))
-    if document["stray_pairs"]:
+    if found.stray_pairs:
         lines = [
-            f"{one['kind']}: {one['first']}, {one['second']}, {one['bytes_moved']:,} bytes\n  → {one['fix']}"
-            for one in document["stray_pairs"]
+            f"{one.kind}: {one.first}, {one.second}, {one.bytes_moved:,} bytes\n  → {one.fix}"
+            for one in found.stray_pairs
         ]
         sections.append("Quantisers to no purpose\n" + "\n".join(lines))
-    if document["unfolded"]:
+    if found.unfolded:
         lines = [
-            f"{one['layer']} ({one['op']}): {one['bytes']:,} bytes, for a result of {one['result_bytes']:,}\n"
-            f"  → {one['fix']}"
-            for one in document["unfolded"]
+            f"{one.layer} ({one.op}): {one.bytes:,} bytes, for a result of {one.result_bytes:,}\n  → {one.fix}"
+            for one in found.unfolded
         ]
         sections.append("Computed from constants in each inference\n" + "\n".join(lines))
-    if document["float_work"]:
-        cells = [
-            [one["op"], one["count"], one["elements"], one["bytes_moved"], one["fix"] or "–"]
-            for one in document["float_work"]
-        ]
+    if found.float_work:
+        cells = [[one.op, one.count, one.elements, one.bytes_moved, one.fix or "–"] for one in found.float_work]
         header = ["between binary layers", "number", "elements", "bytes moved", "what would spare it"]
         sections.append(text_table(header, cells, texts=(0, 4)))
-    sections.append(_sizes(document, parts))
+    sections.append(_sizes(found, times))
     return "\n\n".join(sections)
 
 
-def _ops(rows: Sequence[Mapping[str, Any]]) -> str:
-    times = any(row["time_us"] is not None for row in rows)
-    columns = [key for key in _COLUMNS if key != "reason"] + ["time_us"] * times + ["reason"]
-    several = len({row["subgraph"] for row in rows}) > 1
-    cells = []
-    for row in rows:
-        shown = dict(row)
-        if several:
-            shown["layer"] = f"{row['subgraph']}: {row['layer']}"
-        if row["output_shape"] is not None:
-            shown["output_shape"] = "×".join(map(str, row["output_shape"])) or "1 number"
-        shown["file_percent"] = f"{row['file_percent']:.2f}"
-        cells.append([shown[key] for key in columns])
-    header = [_COLUMNS.get(key, "µs") for key in columns]
-    return text_table(header, cells, texts=[columns.index(key) for key in _TEXTS])
+def _ops(found: Explanation, times: Times | None) -> str:
+    of_ops_us = times.of_ops_us if times else {}
+    several = len({row.subgraph for row in found.ops}) > 1
+
+    def cells(row: OpRow) -> list[object]:
+        shape = row.output_shape
+        return [
+            f"{row.subgraph}: {row.layer}" if several else row.layer,
+            row.op,
+            row.precision,
+            shape if shape is None else "×".join(map(str, shape)) or "1 number",
+            row.macs,
+            row.bytes,
+            f"{row.file_percent:.2f}",
+            *([of_ops_us.get(row.place)] if of_ops_us else []),
+            row.reason,
+        ]
+
+    header = ["layer", "operator", "precision", "output", "MACs", "bytes", "% of file"]
+    header += [*(["µs"] if of_ops_us else []), "reason"]
+    return text_table(header, [cells(row) for row in found.ops], texts=(0, 1, 2, len(header) - 1))
 
 
-def _sizes(document: Mapping[str, Any], parts: Mapping[str, str]) -> str:
-    size = document["size_bytes"]
-    cells = [
-        [parts[name], count, f"{100 * count / size:.2f}"] for name, count in document["size_parts"].items() if count
-    ]
+def _sizes(found: Explanation, times: Times | None) -> str:
+    size = found.size_bytes
+    cells = [[PARTS[name], count, f"{100 * count / size:.2f}"] for name, count in found.sizes.parts.items() if count]
     text = text_table(["the file", "bytes", "%"], [*cells, ["sum", size, "100.00"]])
-    text += f"\n{document['structure_bytes_per_op']:,} bytes an operator for operators, names and tables."
-    for unused in document["unused_buffers"]:
-        text += f"\nNothing reads '{unused['name']}' ({unused['type']}, {unused['bytes']:,} bytes)."
-    if document["duplicate_bytes"]:
-        text += f"\n{document['duplicate_bytes']:,} bytes of constants stand in the file twice."
-    if document["wasted_bits"]:
-        text += f"\n{document['wasted_bits']:,} bits of packed words are behind the last channel."
-    if document["latency_ms_median"] is not None:
-        text += f"\nMeasured: {document['latency_ms_median']:.3f} ms, the median of the newest row."
+    text += f"\n{found.sizes.structure_bytes_per_op:,} bytes an operator for operators, names and tables."
+    for unused in found.sizes.unused:
+        text += f"\nNothing reads '{unused.name}' ({unused.type_name}, {unused.bytes:,} bytes)."
+    if found.sizes.duplicate_bytes:
+        text += f"\n{found.sizes.duplicate_bytes:,} bytes of constants stand in the file twice."
+    if found.wasted_bits:
+        text += f"\n{found.wasted_bits:,} bits of packed words are behind the last channel."
+    if times is not None and times.latency_ms_median is not None:
+        text += f"\nMeasured: {times.latency_ms_median:.3f} ms, the median of the newest row."
     return text

@@ -37,6 +37,16 @@ class Benchmark(NamedTuple):
     parts: tuple[ProfileEntry, ...] = ()
 
 
+class Ran(NamedTuple):
+    """By what a flatbuffer was run: fields of a row."""
+
+    runtime: str
+    isa: str | None
+    threads: int
+    delegated_nodes: int | None
+    graph_nodes: int
+
+
 def benchmark(artefact: Artefact, device: str, threads: int, sessions: int, runs: int) -> Row:
     """``benchmark_together`` of one flatbuffer on a device: ``local``, a name, or an address."""
     with reached(device) as machine:
@@ -107,7 +117,7 @@ def _row(artefact: Artefact, machine: Machine, timed: Timed, place: int, threads
         target=sidecar.target,
         device=machine.device,
         board=board_facts(board, evidence),
-        **ran(flatbuffer, every[0], threads, board),
+        **ran(flatbuffer, every[0], threads, board)._asdict(),
         **times,
         session_spread_percent=round(evidence.between_percent, 2),
         run_spread_percent=round(evidence.within_percent, 2),
@@ -158,39 +168,45 @@ def timed_blocks(every: Sequence[Measured], evidence: Evidence) -> tuple[str, ..
 
 def board_facts(board: Board, evidence: Evidence) -> dict[str, object]:
     """The machine, and its state over time: the first, the least and most, and the last."""
-    kept = ("cpu", "machine", "board_model", "cores", "isa_features", "memory_bytes", "kernel", "os", "firmware")
-    facts = {key: board.facts[key] for key in kept}
-    for key in ("cpu_mhz", "temperature_c", "load_1min"):
-        values = evidence.known(key)
+    kept = {"cpu", "machine", "board_model", "cores", "isa_features", "memory_bytes", "kernel", "os", "firmware"}
+    facts = board.facts.model_dump(mode="json", include=kept)
+    governors = evidence.known(lambda state: state.governor)
+    clocks = evidence.known(lambda state: state.cpu_mhz)
+    loads = evidence.known(lambda state: state.load_1min)
+    over_time = {
+        "cpu_mhz": clocks,
+        "temperature_c": evidence.known(lambda state: state.temperature_c),
+        "load_1min": loads,
+    }
+    for key, values in over_time.items():
         facts |= {f"{key}_before": values[0], f"{key}_min": min(values), f"{key}_max": max(values)} if values else {}
-    governors = evidence.known("governor")
-    throttled = sorted({word for words in evidence.known("throttled") for word in words})
+    throttled = evidence.known(lambda state: state.throttled)
     return {
         **facts,
         "governor": governors[-1] if governors else None,
-        "cpu_mhz": evidence.known("cpu_mhz")[-1] if evidence.known("cpu_mhz") else None,
-        "load_1min": evidence.known("load_1min")[-1] if evidence.known("load_1min") else None,
-        "throttled": throttled if evidence.known("throttled") else None,
+        "cpu_mhz": clocks[-1] if clocks else None,
+        "load_1min": loads[-1] if loads else None,
+        "throttled": sorted({word for words in throttled for word in words}) if throttled else None,
         "others_percent": evidence.others_percent,
-        "emulator": board.facts["emulator"],
+        "emulator": board.facts.emulator,
     }
 
 
-def ran(flatbuffer: Flatbuffer, measured: Measured, threads: int, board: Board) -> dict[str, Any]:
-    """Runtime, instruction set, threads and nodes, in the words of the runtimes of this machine."""
+def ran(flatbuffer: Flatbuffer, measured: Measured, threads: int, board: Board) -> Ran:
+    """In the words of the runtimes of this machine."""
     regions = measured.regions
     if regions:
-        return {
-            "runtime": packed.name_in(measured.host_version),
-            "isa": regions[0].isa,
-            "threads": regions[0].threads,
-            "delegated_nodes": sum(len(region.nodes) for region in regions),
-            "graph_nodes": regions[0].graph_nodes,
-        }
-    return {
-        "runtime": litert.name_in(measured.host_version),
-        "isa": litert.isa_of(flatbuffer, board.machine, board.facts["isa_features"]),
-        "threads": threads,
-        "delegated_nodes": None,
-        "graph_nodes": len(flatbuffer.ops),
-    }
+        return Ran(
+            runtime=packed.name_in(measured.host_version),
+            isa=regions[0].isa,
+            threads=regions[0].threads,
+            delegated_nodes=sum(len(region.nodes) for region in regions),
+            graph_nodes=regions[0].graph_nodes,
+        )
+    return Ran(
+        runtime=litert.name_in(measured.host_version),
+        isa=litert.isa_of(flatbuffer, board.machine, board.facts.isa_features),
+        threads=threads,
+        delegated_nodes=None,
+        graph_nodes=len(flatbuffer.ops),
+    )

@@ -1,13 +1,13 @@
 """A board before anything is measured there: what it is, and what is missing for a measurement."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, get_args
+from typing import get_args
 
 from edgehybrid.census.formats import Target
 from edgehybrid.device import probe
+from edgehybrid.device.facts import Facts, State
 from edgehybrid.device.transport import LOCAL, Transport
 from edgehybrid.errors import EdgehybridError
 
@@ -21,53 +21,53 @@ MACHINES: tuple[str, ...] = get_args(Target)
 
 @dataclass(frozen=True)
 class Board:
-    """What a machine tells of itself; the keys are those of ``probe.facts`` and ``probe.state``."""
+    """A machine, by what it tells of itself."""
 
     address: str
-    facts: Mapping[str, Any]
-    state: Mapping[str, Any]
+    facts: Facts
+    state: State
 
     @property
     def machine(self) -> str:
         """Its architecture."""
-        return str(self.facts["machine"])
+        return self.facts.machine
 
     @property
     def folder(self) -> PurePosixPath:
         """Where everything of ours is."""
-        return PurePosixPath(str(self.facts["cache"])) / "edgehybrid"
+        return PurePosixPath(self.facts.cache) / "edgehybrid"
 
     @property
     def python(self) -> str:
         """Major and minor version."""
-        return ".".join(str(self.facts["python"]).split(".")[:2])
+        return ".".join(self.facts.python.split(".")[:2])
 
     @property
     def glibc(self) -> tuple[int, int] | None:
         """None without the GNU C library."""
-        parts = str(self.facts["glibc"] or "").split(".")
+        parts = (self.facts.glibc or "").split(".")
         return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and parts[1].isdigit() else None
 
     def missing(self) -> list[tuple[str, str]]:
         """What stands against a measurement, and what to do about it."""
         found = []
-        if self.machine not in MACHINES or self.facts["userland_bits"] != 64:
+        if self.machine not in MACHINES or self.facts.userland_bits != 64:
             found.append(
                 (
-                    f"a 64-bit system for ARM: this is {self.machine}, {self.facts['userland_bits']} bits",
+                    f"a 64-bit system for ARM: this is {self.machine}, {self.facts.userland_bits} bits",
                     "Install the 64-bit Raspberry Pi OS; packed kernels need AArch64.",
                 )
             )
         if self.python not in PYTHONS:
-            found.append((f"Python {PYTHONS[0]} or later: it has {self.facts['python']}", "Update the board's system."))
+            found.append((f"Python {PYTHONS[0]} or later: it has {self.facts.python}", "Update the board's system."))
         if self.glibc is None or self.glibc < LEAST_GLIBC:
             found.append(
                 (
-                    f"glibc {'.'.join(map(str, LEAST_GLIBC))} or later: it has {self.facts['glibc'] or 'another'}",
+                    f"glibc {'.'.join(map(str, LEAST_GLIBC))} or later: it has {self.facts.glibc or 'another'}",
                     "Use a system with a newer GNU C library, such as Raspberry Pi OS of 2023 or later.",
                 )
             )
-        free = self.facts["free_disk_bytes"]
+        free = self.facts.free_disk_bytes
         if free is not None and free < LEAST_FREE_DISK_BYTES:
             found.append(
                 (f"{LEAST_FREE_DISK_BYTES >> 20} MiB of disk: {free >> 20} MiB are free", "Make room on the board.")
@@ -88,7 +88,7 @@ def examine(transport: Transport) -> Board:
         EdgehybridError: it has no Python, or answers something else.
     """
     if transport.address == LOCAL:
-        return Board(LOCAL, probe.facts(), probe.state())
+        return _board(LOCAL, probe.facts(), probe.state())
     script = Path(probe.__file__).read_bytes()
     done = transport.run(["python3", "-"], script)
     if done.status:
@@ -102,7 +102,7 @@ def examine(transport: Transport) -> Board:
     for line in reversed(done.stdout.decode(errors="replace").splitlines()):
         try:
             told = json.loads(line)
-            return Board(transport.address, dict(told["facts"]), dict(told["state"]))
+            return _board(transport.address, told["facts"], told["state"])
         except (ValueError, TypeError, KeyError):
             continue
     raise EdgehybridError(
@@ -110,3 +110,7 @@ def examine(transport: Transport) -> Board:
         received=f"{transport.address}: {done.stdout[:200].decode(errors='replace')!r}",
         next_step="Log in by hand, and see what it prints: it should print nothing without a terminal.",
     )
+
+
+def _board(address: str, facts: object, state: object) -> Board:
+    return Board(address, Facts.model_validate(facts), State.model_validate(state))

@@ -42,6 +42,6 @@ def reached(device: str) -> Iterator[Machine]:
         board = examine(transport)
         if transport.address != LOCAL:
             refuse_if_absent(transport, board)
-        yield Machine(device, transport, board, found.emulated or board.facts["emulator"] is not None)
+        yield Machine(device, transport, board, found.emulated or board.facts.emulator is not None)
     finally:
         transport.close()

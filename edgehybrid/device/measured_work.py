@@ -56,10 +56,10 @@ def calibrate_device(
                 network=str(model),
                 work=work,
                 latency_ms=float(np.median(np.concatenate([each.samples_ms for each in every]))),
-                runtime=ran["runtime"],
-                isa=ran["isa"],
-                threads=ran["threads"],
-                parts=_parts(machine, model, threads, runs) if ran["delegated_nodes"] else (),
+                runtime=ran.runtime,
+                isa=ran.isa,
+                threads=ran.threads,
+                parts=_parts(machine, model, threads, runs) if ran.delegated_nodes else (),
             )
             _, doubts = judge("test", evidence)
             warnings += [f"{model}: {doubt}" for doubt in doubts]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edgehybrid.device.facts import State
 from edgehybrid.device.runner import MARK
 from edgehybrid.device.transport import LOCAL, Running, Transport, TransportError
 from edgehybrid.errors import EdgehybridError
@@ -97,7 +98,7 @@ class Session:
 
     Attributes:
         models: by their names.
-        states: of the machine, before, between blocks, and after; keys of ``probe.state``.
+        states: of the machine, before, between blocks, and after.
         cooled_seconds: how long it waited for the machine to cool down.
         others_percent: of the processor's time that others took while it measured; None where the system does not tell.
         clock_jump_seconds: by which the machine's clock was set meanwhile.
@@ -107,7 +108,7 @@ class Session:
     """
 
     models: dict[str, Measured]
-    states: list[dict[str, Any]] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
     cooled_seconds: float = 0.0
     others_percent: float | None = None
     clock_jump_seconds: float | None = None
@@ -207,7 +208,7 @@ def _lines(running: Running) -> Iterator[str]:
 
 def _take(kind: str, event: dict[str, Any], session: Session, address: str) -> None:
     if kind == "state":
-        session.states.append(event)
+        session.states.append(State.model_validate(event))
     elif kind == "loaded":
         model = session.models[event["model"]]
         model.init_ms, model.first_warmup_ms = float(event["init_ms"]), float(event["first_warmup_ms"])

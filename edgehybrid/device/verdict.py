@@ -4,13 +4,15 @@ valid: nothing spoke against it. suspect: the numbers may be off by some percent
 board at its clock. unchecked: the flatbuffer was not compared with Keras on test images.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
+from edgehybrid.device.facts import State
 from edgehybrid.results.row import Verdict
 
 Severity = Literal["suspect", "invalid"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,14 @@ class Evidence:
     Attributes:
         medians_ms: of each session.
         within_percent: spread of a session's middle half around its median, the largest of the sessions.
-        states: of the machine, see ``probe.state``.
+        states: of the machine, before, between and after the timed blocks.
         others_percent: of the processor's time that others took, the most of the sessions.
         clock_jump_seconds, restarted: what a session told of its machine.
     """
 
     medians_ms: Sequence[float]
     within_percent: float
-    states: Sequence[Mapping[str, Any]]
+    states: Sequence[State]
     others_percent: float | None
     clock_jump_seconds: float | None = None
     restarted: bool = False
@@ -37,9 +39,9 @@ class Evidence:
         """By how much the sessions' medians differ."""
         return 100 * (max(self.medians_ms) / min(self.medians_ms) - 1)
 
-    def known(self, key: str) -> list[Any]:
+    def known(self, of: Callable[[State], T | None]) -> list[T]:
         """What the states say, where they say something."""
-        return [state[key] for state in self.states if state.get(key) is not None]
+        return [value for state in self.states if (value := of(state)) is not None]
 
 
 class Rule(NamedTuple):
@@ -59,7 +61,7 @@ class Rule(NamedTuple):
 
 
 def _throttled(evidence: Evidence, limit: float) -> str | None:
-    words = [word for state in evidence.known("throttled") for word in state]
+    words = [word for words in evidence.known(lambda state: state.throttled) for word in words]
     return f"the board held its clock back: {', '.join(sorted(set(words)))}" if len(words) > limit else None
 
 
@@ -68,12 +70,12 @@ def _restarted(evidence: Evidence, limit: float) -> str | None:
 
 
 def _hot(evidence: Evidence, limit: float) -> str | None:
-    hottest = max(evidence.known("temperature_c"), default=0.0)
+    hottest = max(evidence.known(lambda state: state.temperature_c), default=0.0)
     return f"the board reached {hottest:.0f} °C" if hottest >= limit else None
 
 
 def _slow_clock(evidence: Evidence, limit: float) -> str | None:
-    clocks = evidence.known("cpu_mhz")
+    clocks = evidence.known(lambda state: state.cpu_mhz)
     if not clocks or max(clocks) - min(clocks) <= limit / 100 * max(clocks):
         return None
     return f"the clock ran between {min(clocks):.0f} and {max(clocks):.0f} MHz"
@@ -103,7 +105,7 @@ def _others(evidence: Evidence, limit: float) -> str | None:
 
 
 def _governor(evidence: Evidence, limit: float) -> str | None:
-    governors = sorted(set(evidence.known("governor")) - {"performance"})
+    governors = sorted(set(evidence.known(lambda state: state.governor)) - {"performance"})
     return f"the clock may change: governor {', '.join(governors)}" if len(governors) > limit else None
 
 

@@ -3,14 +3,12 @@
 from explained import dense_of_bits, explained, with_unused
 from tiny_flatbuffers import loop_flatbuffer, packed_flatbuffer
 
-from converters.explain.document import document_of
-from converters.explain.sizes import PARTS
 from converters.explain.times import Times
 from edgehybrid.console.explain_text import explained_text
 
 
 def text_of(data: bytes, times: Times | None = None) -> str:
-    return explained_text(document_of(explained(data), times), PARTS)
+    return explained_text(explained(data), times)
 
 
 def test_the_sections_stand_in_the_order_of_reading() -> None:

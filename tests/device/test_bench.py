@@ -143,4 +143,6 @@ def test_a_device_that_is_none_is_refused(artefact: Artefact) -> None:
 
 def test_a_flatbuffer_for_another_architecture_is_not_sent(artefact: Artefact) -> None:
     with reached("local") as machine, pytest.raises(EdgehybridError, match="another architecture"):
-        refuse_other_target(artefact, replace(machine.board, facts={**machine.board.facts, "machine": "aarch64"}))
+        refuse_other_target(
+            artefact, replace(machine.board, facts=machine.board.facts.model_copy(update={"machine": "aarch64"}))
+        )

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from fake_boards import ADDRESS, COOL, FakeBoard, facts
+from fake_boards import COOL, FakeBoard, facts, pi_board
 
-from edgehybrid.device.board import Board, examine
+from edgehybrid.device.board import examine
 from edgehybrid.device.transport import Finished, LocalTransport
 from edgehybrid.errors import EdgehybridError
 
@@ -37,7 +37,9 @@ def test_what_a_login_script_prints_does_not_matter() -> None:
     assert examine(answering(b"Welcome!\n" + told() + b"\n")).machine == "aarch64"
 
 
-@pytest.mark.parametrize("answer", [b"", b"hello", b"[1]", b'{"facts": 1, "state": {}}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"hello", b"[1]", b'{"facts": 1, "state": {}}', b"\xff\xfe", told(cores="four"), told(cpu=None)]
+)
 def test_another_answer_is_refused(answer: bytes) -> None:
     with pytest.raises(EdgehybridError, match="answer cannot be read"):
         examine(answering(answer))
@@ -62,7 +64,7 @@ def test_a_board_without_python_is_refused_in_its_own_words() -> None:
     ],
 )
 def test_what_is_missing_is_named_and_refused(changes: dict[str, object], word: str) -> None:
-    board = Board(ADDRESS, facts(**changes), COOL)
+    board = pi_board(**changes)
     texts: Sequence[str] = [what for what, _ in board.missing()]
     assert any(word in text for text in texts), texts
     with pytest.raises(EdgehybridError, match="The board lacks"):

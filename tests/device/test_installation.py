@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
-from fake_boards import ADDRESS, COOL, FakeBoard, facts
+from fake_boards import FakeBoard, pi_board
 
 from edgehybrid.device import installation
-from edgehybrid.device.board import Board
 from edgehybrid.device.installation import Installation, refuse_if_absent, remove, remove_folder, set_up
 from edgehybrid.device.transport import Finished
 from edgehybrid.errors import EdgehybridError
 
-PI = Board(ADDRESS, facts(), COOL)
+PI = pi_board()
 RUNNER = "/home/pi/.cache/edgehybrid/runner"
 
 
@@ -107,7 +106,7 @@ def test_a_setup_that_fails_leaves_no_manifest(failing: str) -> None:
 def test_an_unfit_board_is_sent_nothing() -> None:
     board = Disk()
     with pytest.raises(EdgehybridError, match="The board lacks"):
-        set_up(board, Board(ADDRESS, facts(userland_bits=32), COOL))
+        set_up(board, pi_board(userland_bits=32))
     assert board.commands == []
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from fake_boards import COOL
 
+from edgehybrid.device.facts import State
 from edgehybrid.device.verdict import RULES, Evidence, judge
 
-QUIET = Evidence([1.0, 1.05], within_percent=2.0, states=[COOL, COOL], others_percent=1.5)
+STATE = State.model_validate(COOL)
+QUIET = Evidence([1.0, 1.05], within_percent=2.0, states=[STATE, STATE], others_percent=1.5)
 
 
 def test_equal_sessions_on_a_quiet_machine_are_valid() -> None:
@@ -20,7 +22,7 @@ def test_what_a_machine_does_not_tell_is_no_doubt(unknown: str) -> None:
     if unknown == "others_percent":
         evidence = replace(QUIET, others_percent=None)
     else:
-        evidence = replace(QUIET, states=[{**COOL, unknown: None}])
+        evidence = replace(QUIET, states=[STATE.model_copy(update={unknown: None})])
     assert judge("test", evidence)[0] == "valid"
 
 
@@ -42,7 +44,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def changed(changes: dict[str, Any]) -> Evidence:
     of_state = {key: value for key, value in changes.items() if key in COOL}
     others = {key: value for key, value in changes.items() if key not in COOL}
-    return replace(QUIET, states=[COOL, {**COOL, **of_state}, COOL], **others)
+    return replace(QUIET, states=[STATE, STATE.model_copy(update=of_state), STATE], **others)
 
 
 def test_every_rule_has_a_case() -> None:

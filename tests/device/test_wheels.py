@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_boards import ADDRESS, COOL, facts
+from fake_boards import pi_board
 
 from edgehybrid.device import wheels
-from edgehybrid.device.board import Board
 from edgehybrid.device.wheels import wheels_for
 from edgehybrid.errors import EdgehybridError
 
-PI = Board(ADDRESS, facts(), COOL)
+PI = pi_board()
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, status: int = 0, stderr: str = "") -> list[list[str]]:
@@ -43,7 +42,7 @@ def test_every_tag_up_to_the_boards_glibc_is_named_and_the_version_is_this_machi
 
 def test_they_are_downloaded_once_for_each_kind_of_board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     commands = asked(monkeypatch)
-    for board in (PI, PI, Board(ADDRESS, facts(python="3.13.1"), COOL)):
+    for board in (PI, PI, pi_board(python="3.13.1")):
         wheels_for(board, tmp_path)
     assert len(commands) == 2
 

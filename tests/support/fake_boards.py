@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from edgehybrid.device import probe
+from edgehybrid.device.board import Board
+from edgehybrid.device.facts import Facts, State
 from edgehybrid.device.transport import Finished, LocalTransport, Running, TransportError, started
 
 ADDRESS = "ssh://pi@board"
@@ -21,6 +23,7 @@ PI = {
     "memory_bytes": 4 << 30,
     "free_disk_bytes": 8 << 30,
     "page_bytes": 4096,
+    "kernel": "6.6.51+rpt-rpi-v8",
     "python": "3.11.2",
     "glibc": "2.36",
     "cache": "/home/pi/.cache",
@@ -55,3 +58,8 @@ class FakeBoard(LocalTransport):
 
 def facts(**changes: Any) -> Mapping[str, Any]:
     return {**PI, **changes}
+
+
+def pi_board(**changes: Any) -> Board:
+    """A Raspberry Pi with other facts."""
+    return Board(ADDRESS, Facts.model_validate(facts(**changes)), State.model_validate(COOL))
