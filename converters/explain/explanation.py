@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from converters.explain.float_work import FloatWork, StrayPair, float_work, stray_pairs
 from converters.explain.reasons import WhyNotPacked, reasons_of, why_not_packed
-from converters.explain.rows import FLOATS, OpRow, parts_of, rows_of, with_reasons
+from converters.explain.rows import FLOATS, OpRow, called_subgraphs, rows_of, with_reasons
 from converters.explain.sizes import Sizes, Unfolded, sizes_of, unfolded
 from edgehybrid.census.formats import FORMATS
 from edgehybrid.flatbuffer import Flatbuffer
@@ -66,26 +66,26 @@ def explain(flatbuffer: Flatbuffer, model: str) -> Explanation:
         FlatbufferError: shapes that contradict each other, constants that overlap, or subgraphs that call each other
             without end.
     """
-    parts, executions = parts_of(flatbuffer)
-    sizes = sizes_of(flatbuffer, parts)
-    rows = rows_of(parts, sizes.of_ops, sizes.wasted_bits, flatbuffer.size_bytes)
+    subgraphs, executions = called_subgraphs(flatbuffer)
+    sizes = sizes_of(flatbuffer, subgraphs)
+    rows = rows_of(subgraphs, sizes.of_ops, sizes.wasted_bits, flatbuffer.size_bytes)
     is_larqs = any(row.op.startswith("Lce") for row in rows)
     left: list[WhyNotPacked] = []
     work: list[FloatWork] = []
     pairs: list[StrayPair] = []
     left_over: list[Unfolded] = []
     reasons = {}
-    for part in parts:
-        own = {row.index: row for row in rows if row.subgraph == part.number}
-        of_part = why_not_packed(part, own, is_larqs)
-        found, between = float_work(part)
-        by_index = {one.index: one for one in of_part}
-        for index, reason in reasons_of(part, own, by_index, {index for _, index in between}):
-            reasons[part.number, index] = reason
-        left += of_part
+    for subgraph in subgraphs:
+        own = {row.index: row for row in rows if row.subgraph == subgraph.number}
+        of_subgraph = why_not_packed(subgraph, own, is_larqs)
+        found, between = float_work(subgraph)
+        by_index = {one.index: one for one in of_subgraph}
+        for index, reason in reasons_of(subgraph, own, by_index, {index for _, index in between}):
+            reasons[subgraph.number, index] = reason
+        left += of_subgraph
         work += found
-        pairs += stray_pairs(part, [row.layer for row in own.values()])
-        left_over += unfolded(part, list(own.values()))
+        pairs += stray_pairs(subgraph, [row.layer for row in own.values()])
+        left_over += unfolded(subgraph, list(own.values()))
     rows = with_reasons(rows, reasons)
     return Explanation(
         model,

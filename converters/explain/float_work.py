@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from converters.explain.rows import Part, Place
+from converters.explain.rows import CalledSubgraph, Place
 from converters.explain.sizes import bytes_of_map
 from edgehybrid.census.flatbuffer_graph import FlatbufferGraph
 from edgehybrid.flatbuffer import Op
@@ -57,36 +57,36 @@ class StrayPair:
         return asdict(self)
 
 
-def float_work(part: Part) -> tuple[list[FloatWork], set[Place]]:
+def float_work(subgraph: CalledSubgraph) -> tuple[list[FloatWork], set[Place]]:
     """What lies between binary convolutions and the next quantisers, the most bytes first; and where."""
-    between = _between(part)
-    graph = FlatbufferGraph(part.graph)
+    between = _between(subgraph)
+    graph = FlatbufferGraph(subgraph.graph)
     found: dict[tuple[str, str | None], list[Op]] = {}
     for index in between:
-        op = part.graph.ops[index]
+        op = subgraph.graph.ops[index]
         found.setdefault((op.name, _fix(graph, op)), []).append(op)
     work = [
         FloatWork(
             name,
             len(ops),
-            part.runs * sum(math.prod(part.graph.tensors[i].shape) for op in ops for i in op.outputs),
-            part.runs * sum(_bytes_moved(graph, op) for op in ops),
+            subgraph.runs * sum(math.prod(subgraph.graph.tensors[i].shape) for op in ops for i in op.outputs),
+            subgraph.runs * sum(_bytes_moved(graph, op) for op in ops),
             fix,
         )
         for (name, fix), ops in found.items()
     ]
-    return sorted(work, key=lambda one: -one.bytes_moved), {(part.number, index) for index in between}
+    return sorted(work, key=lambda one: -one.bytes_moved), {(subgraph.number, index) for index in between}
 
 
-def _between(part: Part) -> list[int]:
+def _between(subgraph: CalledSubgraph) -> list[int]:
     """Operators without weights that a binary convolution leads to, and that lead to a quantiser."""
-    apart = part.multiplications.keys() | part.unfolded
-    ops = [op for index, op in enumerate(part.graph.ops) if index not in apart and op.name != _QUANTIZE]
-    behind = {i for op in part.graph.ops if op.name == _CONVOLUTION for i in op.outputs}
-    before = {i for op in part.graph.ops if op.name == _QUANTIZE for i in op.inputs}
+    apart = subgraph.multiplications.keys() | subgraph.unfolded
+    ops = [op for index, op in enumerate(subgraph.graph.ops) if index not in apart and op.name != _QUANTIZE]
+    behind = {i for op in subgraph.graph.ops if op.name == _CONVOLUTION for i in op.outputs}
+    before = {i for op in subgraph.graph.ops if op.name == _QUANTIZE for i in op.inputs}
     met = _met([(op, op.inputs, op.outputs) for op in ops], behind)
     met &= _met([(op, op.outputs, op.inputs) for op in reversed(ops)], before)
-    return [index for index, op in enumerate(part.graph.ops) if id(op) in met and op.name != _POOL]
+    return [index for index, op in enumerate(subgraph.graph.ops) if id(op) in met and op.name != _POOL]
 
 
 def _met(steps: Iterable[tuple[Op, Sequence[int], Sequence[int]]], tensors: set[int]) -> set[int]:
@@ -156,21 +156,21 @@ def _bytes_moved(graph: FlatbufferGraph, op: Op) -> int:
     return sum(bytes_of_map(tensors[index]) for index in (*graph.values(op), *op.outputs))
 
 
-def stray_pairs(part: Part, layer_of: Sequence[str]) -> list[StrayPair]:
+def stray_pairs(subgraph: CalledSubgraph, layer_of: Sequence[str]) -> list[StrayPair]:
     """Quantisers whose bits are unpacked at once, those of what was just unpacked, and those that repeat another.
 
     Args:
         layer_of: the name of each operator.
     """
-    graph = FlatbufferGraph(part.graph)
-    names = {id(op): name for op, name in zip(part.graph.ops, layer_of, strict=True)}
+    graph = FlatbufferGraph(subgraph.graph)
+    names = {id(op): name for op, name in zip(subgraph.graph.ops, layer_of, strict=True)}
     found = []
     quantised: dict[int, Op] = {}
-    for op in part.graph.ops:
+    for op in subgraph.graph.ops:
         if op.name not in (_QUANTIZE, _DEQUANTIZE) or not op.inputs or not op.outputs:
             continue
         writer = graph.writer.get(op.inputs[0])
-        moved = part.runs * _bytes_moved(graph, op)
+        moved = subgraph.runs * _bytes_moved(graph, op)
         if op.name == _DEQUANTIZE and writer is not None and writer.name == _QUANTIZE:
             readers = ", ".join(f"'{names[id(reader)]}'" for reader in graph.readers.get(op.outputs[0], []))
             fix = f"pack what reads it ({readers or 'nothing'}), or take the quantiser away"

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.explain.rows import Part
+from converters.explain.rows import CalledSubgraph
 from converters.filter_planes import FilterPlanes, filter_planes
 from converters.graph import Graph, Node, Value
 from converters.quantisers import NoQuantiser, Quantiser, quantiser_of
@@ -33,14 +33,14 @@ class LayerView:
         planes: bits of its weights, as far as ``filters`` was asked for, or the packer has told.
     """
 
-    def __init__(self, graph: Graph, node: Node, part: Part, multiplication: Multiplication) -> None:
+    def __init__(self, graph: Graph, node: Node, subgraph: CalledSubgraph, multiplication: Multiplication) -> None:
         self.graph, self.node = graph, node
         self.multiplication = multiplication
         op = multiplication.op
         self.source = node.inputs[op.inputs.index(multiplication.source)]
         self.weights = node.inputs[op.inputs.index(multiplication.weights)]
-        self._stored = part.graph.tensors[part.stored.get(multiplication.weights, multiplication.weights)]
-        self._is_unpacked = multiplication.weights in part.stored
+        self._stored = subgraph.graph.tensors[subgraph.stored.get(multiplication.weights, multiplication.weights)]
+        self._is_unpacked = multiplication.weights in subgraph.stored
         self.planes = 1
         self.quantiser, self.between = _behind(graph, self.source) if self.source is not None else (NoQuantiser(), ())
 

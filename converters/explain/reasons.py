@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from converters.edits.pack_layers import NotPacked, Packable, examine
 from converters.explain.analysis_graph import analysis_graph
 from converters.explain.layer_view import LayerView
-from converters.explain.rows import OpRow, Part
+from converters.explain.rows import CalledSubgraph, OpRow
 from converters.graph import Graph
 from converters.quantisers import NoQuantiser
 
@@ -62,27 +62,27 @@ class WhyNotPacked:
         return asdict(self)
 
 
-def why_not_packed(part: Part, rows: Mapping[int, OpRow], is_larqs: bool) -> list[WhyNotPacked]:
+def why_not_packed(subgraph: CalledSubgraph, rows: Mapping[int, OpRow], is_larqs: bool) -> list[WhyNotPacked]:
     """The layers of a subgraph that are not packed, though their inputs or their weights are quantised.
 
     Args:
         rows: by the number of the operator.
         is_larqs: whether the file has operators of Larq's, so that its converter could pack.
     """
-    graph, nodes = analysis_graph(part.graph)
+    graph, nodes = analysis_graph(subgraph.graph)
     found = []
-    for index, multiplications in part.multiplications.items():
+    for index, multiplications in subgraph.multiplications.items():
         row = rows[index]
         multiplication = multiplications[0][0]
         if row.precision == "packed" or not nodes[index].outputs:
             continue
-        layer = LayerView(graph, nodes[index], part, multiplication)
+        layer = LayerView(graph, nodes[index], subgraph, multiplication)
         why = _why(layer, is_larqs)
         if why is not None:
             stored = sum(entry.bytes for _, entry in multiplications)
             packed = layer.packed_bytes()
             is_half = layer.filters is None or not (layer.is_quantised or _no_sign(layer))
-            found.append(WhyNotPacked(row.layer, row.op, part.number, index, *why, stored, packed, is_half))
+            found.append(WhyNotPacked(row.layer, row.op, subgraph.number, index, *why, stored, packed, is_half))
     return found
 
 
@@ -193,7 +193,7 @@ def _passed(layer: LayerView) -> tuple[str, str]:
 
 
 def reasons_of(
-    part: Part, rows: Mapping[int, OpRow], left: Mapping[int, WhyNotPacked], between: set[int]
+    subgraph: CalledSubgraph, rows: Mapping[int, OpRow], left: Mapping[int, WhyNotPacked], between: set[int]
 ) -> Iterator[tuple[int, str]]:
     """A reason for each operator.
 
@@ -202,22 +202,22 @@ def reasons_of(
         between: operators without weights between binary layers.
     """
     for index, row in rows.items():
-        reason = f"not packed: {left[index].reason}" if index in left else _reason(part, row, index in between)
+        reason = f"not packed: {left[index].reason}" if index in left else _reason(subgraph, row, index in between)
         yield index, reason if row.runs else f"not run in an inference; {reason}"
 
 
-def _reason(part: Part, row: OpRow, is_between: bool) -> str:
-    outputs = part.graph.ops[row.index].outputs
-    written = part.graph.tensors[outputs[0]].type_name if outputs else "nothing"
+def _reason(subgraph: CalledSubgraph, row: OpRow, is_between: bool) -> str:
+    outputs = subgraph.graph.ops[row.index].outputs
+    written = subgraph.graph.tensors[outputs[0]].type_name if outputs else "nothing"
     if row.precision == "packed":
-        channels = part.multiplications[row.index][0][0].group_channels
+        channels = subgraph.multiplications[row.index][0][0].group_channels
         words = -(-channels // 32) * 32
         unused = f"; {channels} of {words} bits of its words in use" if row.wasted_bits else ""
         return f"1-bit weights and inputs, writes {'bits' if written == 'int32' else written}{unused}"
     if row.precision is not None:
         is_float = row.precision.startswith(("float", "bfloat"))
         return "full precision: neither inputs nor weights are quantised" if is_float else "weights of 8 bits or fewer"
-    if row.index in part.unfolded:
+    if row.index in subgraph.unfolded:
         return "computed from constants alone in each inference: the converter did not fold it"
     if row.macs is None:
         return "a custom operator, whose work is not known"

@@ -55,7 +55,7 @@ class OpRow:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class CalledSubgraph:
     """A subgraph as it is called, with what the census finds in it.
 
     Attributes:
@@ -77,14 +77,14 @@ class Part:
         return (self.stored.get(index, index) for index in op.inputs if index != ABSENT)
 
 
-def parts_of(flatbuffer: Flatbuffer) -> tuple[list[Part], Executions]:
+def called_subgraphs(flatbuffer: Flatbuffer) -> tuple[list[CalledSubgraph], Executions]:
     """All subgraphs, also those that no inference runs.
 
     Raises:
         FlatbufferError: shapes that contradict each other, or subgraphs that call each other without end.
     """
     executions = executions_of(flatbuffer)
-    parts = []
+    subgraphs = []
     for number, as_stored in enumerate(flatbuffer.subgraphs):
         graph = executions.subgraphs.get(number, as_stored)
         places = {id(op): index for index, op in enumerate(graph.ops)}
@@ -92,8 +92,10 @@ def parts_of(flatbuffer: Flatbuffer) -> tuple[list[Part], Executions]:
         for multiplication, row in counted_multiplications(graph):
             found.setdefault(places[id(multiplication.op)], []).append((multiplication, row))
         stored = stored_tensors(graph)
-        parts.append(Part(number, graph, executions.times.get(number, 0), found, stored, _unfolded(graph, stored)))
-    return parts, executions
+        subgraphs.append(
+            CalledSubgraph(number, graph, executions.times.get(number, 0), found, stored, _unfolded(graph, stored))
+        )
+    return subgraphs, executions
 
 
 def _unfolded(graph: Subgraph, stored: Mapping[int, int]) -> frozenset[int]:
@@ -109,7 +111,7 @@ def _unfolded(graph: Subgraph, stored: Mapping[int, int]) -> frozenset[int]:
 
 
 def rows_of(
-    parts: Sequence[Part], bytes_of: Mapping[Place, int], wasted: Mapping[Place, int], size_bytes: int
+    subgraphs: Sequence[CalledSubgraph], bytes_of: Mapping[Place, int], wasted: Mapping[Place, int], size_bytes: int
 ) -> list[OpRow]:
     """A row for each operator of each subgraph, without a reason.
 
@@ -118,27 +120,27 @@ def rows_of(
         wasted: bits behind the last channel, of packed weights.
     """
     rows = []
-    for part in parts:
-        outputs = [part.graph.tensors[index].name for op in part.graph.ops for index in op.outputs]
+    for subgraph in subgraphs:
+        outputs = [subgraph.graph.tensors[index].name for op in subgraph.graph.ops for index in op.outputs]
         layer_of = str if are_of_layers(outputs) else layer_name
-        for index, op in enumerate(part.graph.ops):
-            place = (part.number, index)
-            found = part.multiplications.get(index, ())
-            output = part.graph.tensors[op.outputs[0]] if op.outputs else None
+        for index, op in enumerate(subgraph.graph.ops):
+            place = (subgraph.number, index)
+            found = subgraph.multiplications.get(index, ())
+            output = subgraph.graph.tensors[op.outputs[0]] if op.outputs else None
             rows.append(
                 OpRow(
-                    subgraph=part.number,
+                    subgraph=subgraph.number,
                     index=index,
                     name=output.name if output else "",
                     layer=(layer_of(output.name) if output else "") or f"{op.name} {index}",
                     op=op.name,
                     precision=_precision(found),
                     output_shape=output.shape if output else None,
-                    macs=part.runs * sum(row.macs for _, row in found) if _is_known(op) else None,
+                    macs=subgraph.runs * sum(row.macs for _, row in found) if _is_known(op) else None,
                     bytes=bytes_of.get(place, 0),
                     file_percent=round(100 * bytes_of.get(place, 0) / size_bytes, 4),
                     wasted_bits=wasted.get(place, 0),
-                    runs=part.runs,
+                    runs=subgraph.runs,
                     reason="",
                 )
             )

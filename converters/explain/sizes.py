@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from converters.explain.rows import FLOATS, OpRow, Part, Place
+from converters.explain.rows import FLOATS, CalledSubgraph, OpRow, Place
 from edgehybrid.census.flatbuffer_graph import SIZELESS, TYPE_BITS, FlatbufferGraph, pieces_of
 from edgehybrid.census.joins import joined_planes
 from edgehybrid.census.multiplications import MULTIPLYING
@@ -104,7 +104,7 @@ class _Constants:
     read: set[Bytes] = field(default_factory=set)
 
 
-def sizes_of(flatbuffer: Flatbuffer, parts: Sequence[Part]) -> Sizes:
+def sizes_of(flatbuffer: Flatbuffer, subgraphs: Sequence[CalledSubgraph]) -> Sizes:
     """Gives every byte of a file to one part.
 
     Raises:
@@ -115,13 +115,13 @@ def sizes_of(flatbuffer: Flatbuffer, parts: Sequence[Part]) -> Sizes:
         if start + size > following:
             raise FlatbufferError("The model file is damaged: its constants overlap.", received=f"at byte {following}")
     found = _Constants()
-    for part in parts:
-        _find_roles(flatbuffer, part, found)
-    for part in parts:
-        _find_owners(flatbuffer, part, found, of_unpacking=False)
-    for part in parts:
-        _find_owners(flatbuffer, part, found, of_unpacking=True)
-        ends = (part.graph.tensors[index] for index in (*part.graph.inputs, *part.graph.outputs))
+    for subgraph in subgraphs:
+        _find_roles(flatbuffer, subgraph, found)
+    for subgraph in subgraphs:
+        _find_owners(flatbuffer, subgraph, found, of_unpacking=False)
+    for subgraph in subgraphs:
+        _find_owners(flatbuffer, subgraph, found, of_unpacking=True)
+        ends = (subgraph.graph.tensors[index] for index in (*subgraph.graph.inputs, *subgraph.graph.outputs))
         found.read.update(_bytes_of(flatbuffer, tensor) for tensor in ends)
     metadata = {flatbuffer.buffers[number] for _, number in flatbuffer.metadata if number < len(flatbuffer.buffers)}
 
@@ -130,7 +130,7 @@ def sizes_of(flatbuffer: Flatbuffer, parts: Sequence[Part]) -> Sizes:
     wasted: dict[Place, int] = {}
     padding_bits = 0
     unused = []
-    names = {_bytes_of(flatbuffer, tensor): tensor for part in parts for tensor in part.graph.tensors}
+    names = {_bytes_of(flatbuffer, tensor): tensor for subgraph in subgraphs for tensor in subgraph.graph.tensors}
     for place in stored:
         owner = found.owners.get(place)
         role = found.roles.get(place, "other_constants")
@@ -149,7 +149,7 @@ def sizes_of(flatbuffer: Flatbuffer, parts: Sequence[Part]) -> Sizes:
     total["word_padding"] = padding_bits // 8
     total["packed_weights"] -= total["word_padding"]
     total["structure"] = flatbuffer.size_bytes - sum(total.values())
-    ops = sum(len(part.graph.ops) for part in parts)
+    ops = sum(len(subgraph.graph.ops) for subgraph in subgraphs)
     return Sizes(
         total,
         round(total["structure"] / ops, 1) if ops else 0.0,
@@ -160,17 +160,17 @@ def sizes_of(flatbuffer: Flatbuffer, parts: Sequence[Part]) -> Sizes:
     )
 
 
-def _find_roles(flatbuffer: Flatbuffer, part: Part, found: _Constants) -> None:
-    tensors, graph = part.graph.tensors, FlatbufferGraph(part.graph)
+def _find_roles(flatbuffer: Flatbuffer, subgraph: CalledSubgraph, found: _Constants) -> None:
+    tensors, graph = subgraph.graph.tensors, FlatbufferGraph(subgraph.graph)
     later_planes = {
         _bytes_of(flatbuffer, tensors[index])
         for piece in joined_planes(graph, pieces_of(graph))
         for index in piece.weights
         if tensors[index].buffer != tensors[piece.weights[0]].buffer
     }
-    for index, op in enumerate(part.graph.ops):
-        for multiplication, row in part.multiplications.get(index, ()):
-            weights = tensors[part.stored.get(multiplication.weights, multiplication.weights)]
+    for index, op in enumerate(subgraph.graph.ops):
+        for multiplication, row in subgraph.multiplications.get(index, ()):
+            weights = tensors[subgraph.stored.get(multiplication.weights, multiplication.weights)]
             place = _bytes_of(flatbuffer, weights)
             if row.precision == "packed":
                 found.roles[place] = "bit_planes" if place in later_planes else "packed_weights"
@@ -179,33 +179,34 @@ def _find_roles(flatbuffer: Flatbuffer, part: Part, found: _Constants) -> None:
                 found.roles[place] = "float_weights"
             elif row.precision.startswith(("int", "uint")):
                 found.roles[place] = "int8_weights"
-        for tensor in [tensors[read] for read in part.reads(op)] if index in part.unfolded else _vectors(part, op):
-            role = "unfolded_constants" if index in part.unfolded else "scales_and_thresholds"
+        is_unfolded = index in subgraph.unfolded
+        role = "unfolded_constants" if is_unfolded else "scales_and_thresholds"
+        for tensor in (tensors[read] for read in subgraph.reads(op)) if is_unfolded else _vectors(subgraph, op):
             found.roles.setdefault(_bytes_of(flatbuffer, tensor), role)
 
 
-def _vectors(part: Part, op: Op) -> Iterator[Tensor]:
+def _vectors(subgraph: CalledSubgraph, op: Op) -> Iterator[Tensor]:
     """The constants of an operator that scale, shift or compare each channel."""
-    tensors = part.graph.tensors
+    tensors = subgraph.graph.tensors
     if op.name in MULTIPLYING:
         inputs = op.inputs[1:] if op.name in _TRANSPOSED else op.inputs
         yield from (tensors[index] for index in inputs if index != ABSENT)
     elif op.name in _ELEMENTWISE and op.outputs and tensors[op.outputs[0]].shape:
         channels = tensors[op.outputs[0]].shape[-1]
-        for index in part.reads(op):
+        for index in subgraph.reads(op):
             data = tensors[index].data
             if data is not None and data.size <= channels:
                 yield tensors[index]
 
 
-def _find_owners(flatbuffer: Flatbuffer, part: Part, found: _Constants, of_unpacking: bool) -> None:
-    for index, op in enumerate(part.graph.ops):
-        if bool(op.outputs and op.outputs[0] in part.stored) != of_unpacking:
+def _find_owners(flatbuffer: Flatbuffer, subgraph: CalledSubgraph, found: _Constants, of_unpacking: bool) -> None:
+    for index, op in enumerate(subgraph.graph.ops):
+        if bool(op.outputs and op.outputs[0] in subgraph.stored) != of_unpacking:
             continue
-        for read in part.reads(op):
-            place = _bytes_of(flatbuffer, part.graph.tensors[read])
+        for read in subgraph.reads(op):
+            place = _bytes_of(flatbuffer, subgraph.graph.tensors[read])
             if place[1]:
-                found.owners.setdefault(place, (part.number, index))
+                found.owners.setdefault(place, (subgraph.number, index))
 
 
 def _bytes_of(flatbuffer: Flatbuffer, tensor: Tensor) -> Bytes:
@@ -218,13 +219,13 @@ def _unused(flatbuffer: Flatbuffer, place: Bytes, names: Mapping[Bytes, Tensor])
     return Unused(f"buffer {flatbuffer.buffers.index(place)}", "of no tensor", place[1])
 
 
-def unfolded(part: Part, rows: Sequence[OpRow]) -> list[Unfolded]:
+def unfolded(subgraph: CalledSubgraph, rows: Sequence[OpRow]) -> list[Unfolded]:
     """Those operators of a subgraph that a converter could have run."""
     fix = "compute it before the conversion: converters fold small constants alone"
     return [
-        Unfolded(row.layer, row.op, row.bytes, sum(bytes_of_map(part.graph.tensors[i]) for i in op.outputs), fix)
-        for row, op in zip(rows, part.graph.ops, strict=True)
-        if row.index in part.unfolded and row.bytes
+        Unfolded(row.layer, row.op, row.bytes, sum(bytes_of_map(subgraph.graph.tensors[i]) for i in op.outputs), fix)
+        for row, op in zip(rows, subgraph.graph.ops, strict=True)
+        if row.index in subgraph.unfolded and row.bytes
     ]
 
 

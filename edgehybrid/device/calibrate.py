@@ -30,7 +30,7 @@ from edgehybrid.errors import EdgehybridError
 from edgehybrid.results.row import TIME_FORMAT
 
 
-class Part(NamedTuple):
+class TimedPart(NamedTuple):
     """Some operators of a network that ran as one, and what they took."""
 
     work: Work
@@ -53,7 +53,7 @@ class Sample:
     runtime: str
     isa: str | None
     threads: int
-    parts: tuple[Part, ...] = ()
+    parts: tuple[TimedPart, ...] = ()
 
 
 def calibrate(

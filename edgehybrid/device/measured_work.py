@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edgehybrid.device import bench
-from edgehybrid.device.calibrate import Part, Sample, calibrate, refuse_what_cannot_be_enough
+from edgehybrid.device.calibrate import Sample, TimedPart, calibrate, refuse_what_cannot_be_enough
 from edgehybrid.device.calibration import Calibration
 from edgehybrid.device.machine import Machine, reached
 from edgehybrid.device.sessions import run_sessions, time_parts
@@ -89,9 +89,9 @@ def sample_of_row(row: Row, flatbuffer: Flatbuffer) -> Sample:
     )
 
 
-def _parts(machine: Machine, model: Path, threads: int, runs: int) -> tuple[Part, ...]:
+def _parts(machine: Machine, model: Path, threads: int, runs: int) -> tuple[TimedPart, ...]:
     """Those with work; the others go with them, see calibrate.py."""
     flatbuffer = read_flatbuffer(model)
     entries = time_parts(machine, model, threads, runs)
-    parts = [Part(work_of_nodes(flatbuffer, entry.nodes), entry.time_us_median / 1e3) for entry in entries]
+    parts = [TimedPart(work_of_nodes(flatbuffer, entry.nodes), entry.time_us_median / 1e3) for entry in entries]
     return tuple(part for part in parts if part.work.operators)

@@ -29,7 +29,7 @@ _MOST_LINE_BYTES = 1 << 26
 _LAST_UNIX_SECOND = 1 << 33
 
 
-class Model(NamedTuple):
+class PlacedFlatbuffer(NamedTuple):
     """A flatbuffer on the machine that runs it."""
 
     name: str
@@ -49,7 +49,7 @@ class Request(NamedTuple):
         profile: whether the parts of packed models are timed too; reading the clock between them takes time itself.
     """
 
-    models: tuple[Model, ...]
+    models: tuple[PlacedFlatbuffer, ...]
     images: str
     library: str
     threads: int

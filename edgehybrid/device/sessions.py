@@ -15,7 +15,7 @@ from edgehybrid.device.agreement import check_agreement, expected_logits, holds_
 from edgehybrid.device.board import Board
 from edgehybrid.device.installation import Installation
 from edgehybrid.device.machine import Machine
-from edgehybrid.device.session import Measured, Model, Request, Session, measure
+from edgehybrid.device.session import Measured, PlacedFlatbuffer, Request, Session, measure
 from edgehybrid.device.transport import LOCAL, Transport, put
 from edgehybrid.device.work import NS_PER_MS
 from edgehybrid.errors import EdgehybridError
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     """Where everything is on the machine that measures."""
 
     runner: list[str]
-    models: tuple[Model, ...]
+    models: tuple[PlacedFlatbuffer, ...]
     images: str
     library: str
     lock: str
@@ -113,7 +113,7 @@ def _prepare(
     else:
         paths = [_sent(transport, there, path.read_bytes()) for path in files]
         runner, native = there.command, there.library(board.machine)
-    models = tuple(Model(*each) for each in zip(names, paths, is_packed, strict=True))
+    models = tuple(PlacedFlatbuffer(*each) for each in zip(names, paths, is_packed, strict=True))
     return Place(runner, models, _sent(transport, there, array), native, there.lock)
 
 
@@ -151,7 +151,7 @@ def refuse_unpacked(flatbuffer: Flatbuffer, file: Path) -> None:
         raise no_parts(str(file))
 
 
-def memory_alone(machine: Machine, place: Place, model: Model, threads: int) -> int | None:
+def memory_alone(machine: Machine, place: Place, model: PlacedFlatbuffer, threads: int) -> int | None:
     """Peak memory of a process with one model in it, bytes; None where it is not known."""
     request = _request(place._replace(models=(model,)), threads, runs=1)
     # Nothing is timed.

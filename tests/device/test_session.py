@@ -13,7 +13,7 @@ from processes import modules_after
 from tiny_flatbuffers import float_flatbuffer
 
 from edgehybrid.device import session
-from edgehybrid.device.session import Model, Request, measure
+from edgehybrid.device.session import PlacedFlatbuffer, Request, measure
 from edgehybrid.device.transport import Finished, LocalTransport, Running, TransportError
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import parse_flatbuffer
@@ -28,7 +28,7 @@ def request_of(folder: Path, *models: Path, runs: int = 7, agree: bool = False) 
     shape = flatbuffer.tensors[flatbuffer.inputs[0]].shape[1:]
     np.save(folder / "images.npy", np.random.default_rng(0).standard_normal((3, *shape)).astype(np.float32))
     return Request(
-        tuple(Model(path.name, str(path), "packed" in path.name) for path in models),
+        tuple(PlacedFlatbuffer(path.name, str(path), "packed" in path.name) for path in models),
         str(folder / "images.npy"),
         str(library()),
         threads=1,

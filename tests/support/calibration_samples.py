@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.device.calibrate import Part, Sample
+from edgehybrid.device.calibrate import Sample, TimedPart
 from edgehybrid.device.work import Work
 
 # ns a binary MAC, float MAC, int8 MAC, byte, operator: of the size of what is measured on a desktop.
@@ -48,11 +48,11 @@ def samples(
     ]
 
 
-def halves(work: Work, coefficients_ns: Sequence[float]) -> tuple[Part, ...]:
+def halves(work: Work, coefficients_ns: Sequence[float]) -> tuple[TimedPart, ...]:
     """A network in two parts of unlike work: its MACs of one kind, and the rest."""
     first = Work(binary_macs=work.binary_macs, bytes=work.bytes // 3, operators=1)
     second = Work(*(all_ - own for all_, own in zip(work, first, strict=True)))
-    return tuple(Part(part, time_ms(part, coefficients_ns)) for part in (first, second))
+    return tuple(TimedPart(part, time_ms(part, coefficients_ns)) for part in (first, second))
 
 
 def with_parts(of: Sequence[Sample], scale: float = 1.0) -> list[Sample]:

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent
-ARCHITECTURES = ("x86_64", "aarch64")
+PROCESSORS = ("x86_64", "aarch64")
 # The oldest glibc that wheels for Linux may ask for, and ai-edge-litert's own.
 GLIBC = "2.17"
 # Sources of tests, benchmarks and fuzzing are no part of the library.
@@ -194,13 +194,13 @@ def wheel_architectures() -> tuple[str, ...]:
     ``EDGEHYBRID_ARCH`` builds the wheel of another architecture than this machine's.
     """
     own = os.environ.get("EDGEHYBRID_ARCH") or platform.machine()
-    return ARCHITECTURES if own == "x86_64" else (own,)
+    return PROCESSORS if own == "x86_64" else (own,)
 
 
 def main() -> int:
     """Builds in place the libraries of the architectures named, or of all."""
     try:
-        libraries = build_all(NATIVE / "lib", NATIVE.parents[2] / "build" / "native", sys.argv[1:] or ARCHITECTURES)
+        libraries = build_all(NATIVE / "lib", NATIVE.parents[2] / "build" / "native", sys.argv[1:] or PROCESSORS)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from edgehybrid.runtime.native.build import ARCHITECTURES, GLIBC, library_name
+from edgehybrid.runtime.native.build import GLIBC, PROCESSORS, library_name
 from edgehybrid.runtime.native.elf import NotALibraryError, read_library
 
 EXPORTS = frozenset({"tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate"})
@@ -25,7 +25,7 @@ def faults(wheel: Path, architecture: str) -> list[str]:
         found.append(f"{wheel.name}: the tag is not py3-none-manylinux_2_17_{architecture}")
     with zipfile.ZipFile(wheel) as files, tempfile.TemporaryDirectory() as folder:
         libraries = [name for name in files.namelist() if name.endswith(".so")]
-        carried = ARCHITECTURES if architecture == "x86_64" else (architecture,)
+        carried = PROCESSORS if architecture == "x86_64" else (architecture,)
         for needed in map(library_name, carried):
             if not any(name.endswith(needed) for name in libraries):
                 found.append(f"{wheel.name}: {needed} is missing")
@@ -59,7 +59,7 @@ def main() -> int:
         return 2
     folder = Path(sys.argv[1])
     found = []
-    for architecture in ARCHITECTURES:
+    for architecture in PROCESSORS:
         before = set(folder.glob("*.whl"))
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(folder), "."],

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from converters.explain.analysis_graph import analysis_graph
 from converters.explain.layer_view import LayerView
-from converters.explain.rows import parts_of
+from converters.explain.rows import called_subgraphs
 from edgehybrid.flatbuffer import parse_flatbuffer
 
 
 def view_of(data: bytes) -> LayerView:
     """Of the last operator."""
-    (part,), _ = parts_of(parse_flatbuffer(data, "model.tflite"))
-    graph, nodes = analysis_graph(part.graph)
+    (subgraph,), _ = called_subgraphs(parse_flatbuffer(data, "model.tflite"))
+    graph, nodes = analysis_graph(subgraph.graph)
     index = len(nodes) - 1
-    return LayerView(graph, nodes[index], part, part.multiplications[index][0][0])
+    return LayerView(graph, nodes[index], subgraph, subgraph.multiplications[index][0][0])
 
 
 def test_inputs_and_weights_are_seen() -> None:

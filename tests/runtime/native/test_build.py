@@ -10,9 +10,9 @@ import pytest
 
 from edgehybrid.runtime.native import build as native_build
 from edgehybrid.runtime.native.build import (
-    ARCHITECTURES,
     INSTRUCTIONS,
     NATIVE,
+    PROCESSORS,
     BuildError,
     build,
     build_all,
@@ -24,7 +24,7 @@ from edgehybrid.runtime.native.build import (
 from edgehybrid.runtime.native.elf import read_library
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", PROCESSORS)
 def test_each_source_is_compiled_for_its_architecture_alone(architecture: str) -> None:
     stems = [path.stem for path, _ in sources(architecture)]
     assert "compile" in stems
@@ -89,14 +89,14 @@ def test_other_exports_are_linked_anew(small_native: Path, tmp_path: Path) -> No
 @pytest.mark.usefixtures("small_native")
 def test_an_error_in_a_source_fails_for_every_architecture(tmp_path: Path) -> None:
     """Only the lack of a compiler is let pass."""
-    other = next(name for name in ARCHITECTURES if name != platform.machine())
+    other = next(name for name in PROCESSORS if name != platform.machine())
     try:
         find_compiler(other)
     except BuildError as error:
         pytest.skip(str(error))
     (native_build.NATIVE / "delegate" / "two.cc").write_text("#ifdef __aarch64__\nint two( {\n#endif\n")
     with pytest.raises(BuildError, match=r"two\.cc"):
-        build_all(tmp_path / "lib", tmp_path / "objects", ARCHITECTURES)
+        build_all(tmp_path / "lib", tmp_path / "objects", PROCESSORS)
 
 
 def test_without_sources_there_is_nothing_to_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_without_a_compiler_the_message_names_what_to_install() -> None:
 
 @pytest.mark.usefixtures("no_compiler")
 def test_only_this_machines_library_is_a_must(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other = next(name for name in ARCHITECTURES if name != platform.machine())
+    other = next(name for name in PROCESSORS if name != platform.machine())
     with pytest.raises(BuildError):
         build_all(tmp_path, tmp_path / "objects", [other])
     with pytest.raises(BuildError):
