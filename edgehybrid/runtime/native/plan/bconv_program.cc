@@ -5,6 +5,16 @@
 
 namespace edgehybrid {
 
+BconvShape BconvShapeOf(const Node& node, const Reading& reading) {
+  BconvShape shape;
+  shape.window = reading.WindowOfNode(node);
+  shape.channels_in = node.channels_in;
+  shape.channels_out = reading.ShapeOf(node.outputs[0]).c;
+  shape.pads_with_one = node.pads_with_one;
+  shape.groups = node.channels_in / reading.ShapeOf(node.inputs[1]).c;
+  return shape;
+}
+
 void AddThresholds(Program& program, const std::int32_t* limits, const BconvShape& shape, const Map& map) {
   std::vector<std::int32_t> thresholds(limits, limits + shape.channels_out);
   if (SumsAreDoubled(shape)) {

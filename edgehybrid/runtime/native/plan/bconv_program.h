@@ -1,4 +1,4 @@
-// How the counts of a binary convolution become its values or bits: the beginning of its program.
+// A binary convolution as its node states it, and how its counts become its values or bits: the beginning of its program.
 #pragma once
 
 #include "plan/bconv_step.h"
@@ -7,6 +7,8 @@
 #include "plan/reading.h"
 
 namespace edgehybrid {
+
+BconvShape BconvShapeOf(const Node& node, const Reading& reading);
 
 // bit = count > threshold.
 void AddThresholds(Program& program, const std::int32_t* limits, const BconvShape& shape, const Map& map);

@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "graph/reference.h"
 #include "graph/sums.h"
 #include "plan/bconv_program.h"
 #include "plan/bconv_step.h"
@@ -14,6 +13,7 @@
 #include "plan/compiled_plan.h"
 #include "plan/conv_step.h"
 #include "plan/plan.h"
+#include "plan/reference_plan.h"
 #include "plan/reference_step.h"
 #include "plan/simple_steps.h"
 #include "plan/widen_step.h"
@@ -95,7 +95,7 @@ class Compiler {
 
   void AddBconv(int index, const Node& node) {
     const int out = node.outputs[0];
-    const BconvShape shape = BconvShapeOf(node);
+    const BconvShape shape = BconvShapeOf(node, reading_);
     const std::int32_t* filter = reading_.Words(node.inputs[1]);
     const Map input = maps_.Readable(node.inputs[0]);
     Chain chain(reading_, maps_, bits_);
@@ -114,16 +114,6 @@ class Compiler {
     chain.program.Finish(kernels_, true);
     Finish(index, node, MakeBconvStep(kernels_, shape, OneBit(filter), input, std::move(chain.program), threads_),
            chain.read());
-  }
-
-  BconvShape BconvShapeOf(const Node& node) const {
-    BconvShape shape;
-    shape.window = reading_.WindowOfNode(node);
-    shape.channels_in = node.channels_in;
-    shape.channels_out = reading_.ShapeOf(node.outputs[0]).c;
-    shape.pads_with_one = node.pads_with_one;
-    shape.groups = node.channels_in / reading_.ShapeOf(node.inputs[1]).c;
-    return shape;
   }
 
   static BconvBits OneBit(const std::int32_t* filter) { return {1, {filter}, {0}}; }
@@ -151,7 +141,7 @@ class Compiler {
   }
 
   void AddBitSum(int index, const Node& node, const BitSum& sum) {
-    const BconvShape shape = BconvShapeOf(reading_.NodeAt(sum.convolution));
+    const BconvShape shape = BconvShapeOf(reading_.NodeAt(sum.convolution), reading_);
     const Map input = maps_.Readable(sum.planes[0]);
     Chain chain(reading_, maps_, bits_);
     AddBitTransform(chain.program, sum, shape);
@@ -293,29 +283,10 @@ class Compiler {
   Maps maps_;
 };
 
-class ReferencePlan final : public Plan {
- public:
-  ReferencePlan(Graph graph, Profile* profile) : graph_(std::move(graph)), profile_(profile) {
-    if (profile == nullptr) return;
-    profile->emplace_back();
-    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) profile->back().nodes.push_back(static_cast<int>(n));
-  }
-  void Run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs) override {
-    const Clock::time_point began = Clock::now();
-    RunReference(graph_, inputs, outputs);
-    if (profile_ == nullptr) return;
-    profile_->back().runs_ns.push_back(std::chrono::nanoseconds(Clock::now() - began).count());
-  }
-
- private:
-  Graph graph_;
-  Profile* profile_;
-};
-
 }  // namespace
 
 std::unique_ptr<Plan> Compile(const Graph& graph, int threads, Isa isa, Profile* profile) {
-  if (isa == Isa::kReference) return std::make_unique<ReferencePlan>(graph, profile);
+  if (isa == Isa::kReference) return MakeReferencePlan(graph, profile);
   const Kernels* kernels = KernelsOf(isa);
   if (kernels == nullptr) throw std::invalid_argument("the library holds no kernels for this instruction set");
   return Compiler(graph, std::max(threads, 1), *kernels, profile).Compile();
