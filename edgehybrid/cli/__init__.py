@@ -14,6 +14,7 @@ from edgehybrid.cli.predict import predict
 from edgehybrid.cli.proxy import proxy
 from edgehybrid.cli.report import report
 from edgehybrid.cli.results import results_command
+from edgehybrid.cli.significance import significance
 from edgehybrid.cli.train import train
 from edgehybrid.console.commands import Commands
 
@@ -30,6 +31,6 @@ def main() -> None:
 
 for _command in (
     *(train, convert, evaluate, benchmark, devices, cost, explain),
-    *(calibrate, predict, proxy, results_command, report, demo),
+    *(significance, calibrate, predict, proxy, results_command, report, demo),
 ):
     main.add_command(_command)

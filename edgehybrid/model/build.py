@@ -60,7 +60,8 @@ def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
     # A split layer: its full-precision filters come first, and read the real map or its sign.
     real = x
     if layer.float_filter_input == "sign":
-        real = keras.layers.Activation(quantizer(layer.activation_bits), name=f"{layer.name}_float_input")(shifted)
+        signs = quantizer(layer.activation_bits, network.clipped_activations)
+        real = keras.layers.Activation(signs, name=f"{layer.name}_float_input")(shifted)
     return keras.layers.Concatenate(name=layer.name)(
         [
             _float_convolution(layer, layer.float_filters, float_part(layer.name))(real),
@@ -94,7 +95,7 @@ def _quantised_convolution(layer: Layer, network: Network, pad_value: int, name:
         layer.stride,
         padding="same",
         pad_values=float(pad_value),
-        input_quantizer=quantizer(layer.activation_bits),
+        input_quantizer=quantizer(layer.activation_bits, network.clipped_activations),
         kernel_quantizer=quantizer(layer.weight_bits),
         use_bias=False,
         kernel_initializer=_initializer(layer),

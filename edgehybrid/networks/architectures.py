@@ -1,15 +1,16 @@
-"""The table of architectures: the value of ``network.architecture`` and the module that it names."""
+"""The table of architectures: the value of ``network.architecture``, and what knows its layers."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from edgehybrid.networks import resnet20, vgg19
+from edgehybrid.networks import vgg19
 from edgehybrid.networks.network import Layer, Node
+from edgehybrid.networks.resnet import Resnet
 from edgehybrid.recipe import NetworkRecipe
 
 
 class Architecture(Protocol):
-    """What a module of an architecture provides."""
+    """What knows the layers of an architecture."""
 
     def layers(self, part: NetworkRecipe, image_side: int, image_channels: int, classes: int) -> tuple[Layer, ...]:
         """The layers in forward order, precision not yet assigned.
@@ -22,4 +23,4 @@ class Architecture(Protocol):
         """The forward pass over layers that have their precision."""
 
 
-ARCHITECTURES: Mapping[str, Architecture] = {"resnet20": resnet20, "vgg19": vgg19}
+ARCHITECTURES: Mapping[str, Architecture] = {"resnet20": Resnet(blocks=3), "resnet32": Resnet(blocks=5), "vgg19": vgg19}

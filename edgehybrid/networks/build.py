@@ -30,6 +30,12 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
     layers = place(bare, part.placement)
     if part.standardise_weights:
         _refuse_filters_of_one_weight(layers)
+    if not part.clip_activations and all(layer.is_float or layer.activation_bits == 1 for layer in layers):
+        raise RecipeError(
+            "network.clip_activations is about layers of several bits, and the network has none.",
+            received="network.clip_activations: false",
+            allowed="true, or 2 bits or more for a layer (network.placement.bits)",
+        )
     return Network(
         name=name,
         architecture=part.architecture,
@@ -42,6 +48,7 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         graph=architecture.graph(part, layers),
         learned_thresholds=part.thresholds == "learned",
         standardised_weights=part.standardise_weights,
+        clipped_activations=part.clip_activations,
     )
 
 

@@ -114,6 +114,7 @@ class Network:
         pad_value: what stands around the map that a quantised convolution reads.
         learned_thresholds: whether quantised filters read the map less a learned number for each channel.
         standardised_weights: whether quantised weights come from filters of zero mean and unit variance.
+        clipped_activations: whether what is quantised to several bits is clipped to [-1, 1] first.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Network:
     graph: tuple[Node, ...]
     learned_thresholds: bool = False
     standardised_weights: bool = False
+    clipped_activations: bool = True
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

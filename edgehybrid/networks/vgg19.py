@@ -97,8 +97,8 @@ def _shortcut_span(part: NetworkRecipe) -> int:
         return 2 if part.residual else 0
     if part.residual:
         raise RecipeError(
-            "network.residual asks for a shortcut round every two convolutions, network.shortcut for one round each.",
-            received="residual: true, shortcut: every_convolution",
+            "network.residual asks for a shortcut round every two convolutions, network.shortcut for another number.",
+            received=f"residual: true, shortcut: {part.shortcut}",
             allowed="one of the two",
         )
-    return 1
+    return 1 if part.shortcut == "every_convolution" else 0

@@ -50,13 +50,14 @@ class Placement(Section):
 class NetworkRecipe(Section):
     """Topology, width and precision."""
 
-    architecture: Literal["resnet20", "vgg19"]
+    architecture: Literal["resnet20", "resnet32", "vgg19"]
     width: float = Field(default=1.0, gt=0, le=64, description="factor on the filters of every convolution")
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
     )
-    shortcut: Literal["topology", "every_convolution"] = Field(
-        default="topology", description="every_convolution: a shortcut round each convolution but the first"
+    shortcut: Literal["topology", "every_convolution", "none"] = Field(
+        default="topology",
+        description="every_convolution: a shortcut round each convolution but the first; none: a plain network",
     )
     activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
     thresholds: Literal["zero", "learned"] = Field(
@@ -64,6 +65,9 @@ class NetworkRecipe(Section):
     )
     standardise_weights: bool = Field(
         default=False, description="the quantiser of weights sees filters of zero mean and unit variance"
+    )
+    clip_activations: bool = Field(
+        default=True, description="false: maps of several bits have levels beyond ±1, too, and cannot be packed"
     )
     pad_value: int = Field(default=1, ge=0, le=1, description="value around the map that a quantised convolution reads")
     placement: Placement = Placement()

@@ -58,6 +58,10 @@ class Recipe(Section):
         """The recipe with every default filled in."""
         return dump_yaml(self.model_dump(mode="json"))
 
+    def to_short_yaml(self) -> str:
+        """The recipe as a person would write it: without what is a default."""
+        return dump_yaml(self.model_dump(mode="json", exclude_defaults=True))
+
     @property
     def sha256(self) -> str:
         """Hash of the resolved recipe: equal for two files that mean the same."""

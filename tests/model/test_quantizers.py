@@ -149,3 +149,19 @@ def test_keras_finds_the_quantizer_by_its_registered_name() -> None:
     again = keras.layers.deserialize(keras.layers.serialize(QuantizeK(3)))
     assert isinstance(again, QuantizeK)
     assert again.precision == 3
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_unclipped_the_steps_go_on_beyond_one_and_every_gradient_passes(bits: int) -> None:
+    n = 2**bits - 1
+    x = np.array([-3.1, -1.0, -0.45, 0.3, 1.0, 2.6], np.float32)
+    upstream = np.arange(1, 7).astype(np.float32)
+    y, gradient = forward_and_gradient(QuantizeK(bits, clip=False), x, upstream)
+    np.testing.assert_allclose(y, 2 * np.floor((x.astype(np.float64) + 1) / 2 * n + 0.5) / n - 1, atol=ROUNDING)
+    np.testing.assert_array_equal(gradient, upstream)
+    assert y.max() > 1 > -1 > y.min()
+
+
+def test_a_quantizer_keeps_in_its_configuration_whether_it_clips() -> None:
+    config = QuantizeK(2, clip=False).get_config()
+    assert QuantizeK.from_config(config).clip is False

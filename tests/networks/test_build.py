@@ -163,7 +163,7 @@ def test_refuses_a_width_without_a_filter(architecture: str, filters: int) -> No
 
 
 def test_refuses_residual_connections_for_resnet20() -> None:
-    with pytest.raises(RecipeError, match="ResNet-20 has its own"):
+    with pytest.raises(RecipeError, match="ResNet has its own"):
         network_of(load_recipe("hybrid_res_a", ["network.residual=true"]))
 
 
@@ -286,3 +286,10 @@ def test_twin_trains_as_the_recipe_does_and_claims_no_published_figures() -> Non
 def test_twin_of_the_twin_is_the_same_network() -> None:
     _, twin = twin_of("hybrid_res_c")
     assert network_of(float_twin(twin)).layers == network_of(twin).layers
+
+
+def test_unclipped_activations_ask_for_a_layer_of_several_bits() -> None:
+    with pytest.raises(RecipeError, match="has none"):
+        network_of(load_recipe("xnor_res", ["network.clip_activations=false"]))
+    overrides = ["network.clip_activations=false", "network.placement.bits={stage3: 2}"]
+    assert not network_of(load_recipe("xnor_res", overrides)).clipped_activations

@@ -6,11 +6,11 @@ from edgehybrid.errors import RecipeError
 from edgehybrid.networks import FLOAT_BITS, Network, network_of
 from edgehybrid.networks.network import Layer
 from edgehybrid.networks.placement import place
-from edgehybrid.networks.resnet20 import layers as resnet20_layers
+from edgehybrid.networks.resnet import Resnet
 from edgehybrid.networks.vgg19 import layers as vgg19_layers
 from edgehybrid.recipe import NetworkRecipe, Placement, load_recipe, recipe_names
 
-RESNET = resnet20_layers(NetworkRecipe(architecture="resnet20"), 32, 3, 100)
+RESNET = Resnet(blocks=3).layers(NetworkRecipe(architecture="resnet20"), 32, 3, 100)
 VGG = vgg19_layers(NetworkRecipe(architecture="vgg19", residual=True), 32, 3, 100)
 
 # What the paper's placements leave in full precision.
@@ -156,7 +156,7 @@ def test_refuses_shortcuts_in_a_network_without() -> None:
 
 def test_a_whole_number_of_filters_survives_binary_rounding() -> None:
     # Width 6.25 has 100, 200 and 400 filters; in binary, 0.29 · 100 is 28.999999999999996.
-    layers = resnet20_layers(NetworkRecipe(architecture="resnet20", width=6.25), 32, 3, 100)
+    layers = Resnet(blocks=3).layers(NetworkRecipe(architecture="resnet20", width=6.25), 32, 3, 100)
     for hundredths in range(101):
         for layer in place(layers, Placement(float_fraction=hundredths / 100)):
             if layer.kind == "conv" and layer.name != "conv1":

@@ -1,12 +1,16 @@
-"""Tests of edgehybrid/networks/resnet20.py. The graph's general laws are tested in test_build.py."""
+"""Tests of edgehybrid/networks/resnet.py. The graph's general laws are tested in test_build.py."""
 
 import pytest
 
-from edgehybrid.networks import Layer, Network, network_of
-from edgehybrid.networks.resnet20 import layers
+from edgehybrid.networks import Layer, Network, build_network, network_of
+from edgehybrid.networks.resnet import Resnet
 from edgehybrid.recipe import NetworkRecipe, load_recipe, recipe_names
 
-RECIPES = [name for name in recipe_names() if load_recipe(name).network.architecture == "resnet20"]
+RECIPES = [
+    name
+    for name in recipe_names()
+    if (part := load_recipe(name).network).architecture == "resnet20" and part.shortcut == "topology"
+]
 # Widths of the paper's recipes and the filters of their stages: 16, 32 and 64 times the width.
 FILTERS = {0.5: (8, 16, 32), 1.0: (16, 32, 64), 1.5: (24, 48, 96), 2.0: (32, 64, 128), 3.0: (48, 96, 192)}
 
@@ -23,8 +27,8 @@ def stage_weights(filters: tuple[int, int, int], channels: int, classes: int) ->
 
 
 def bare(width: float = 1.0, side: int = 32) -> tuple[Layer, ...]:
-    """The layers of a network for colour images of 100 classes, without precision."""
-    return layers(NetworkRecipe(architecture="resnet20", width=width), side, 3, 100)
+    """The layers of a ResNet-20 for colour images of 100 classes, without precision."""
+    return Resnet(blocks=3).layers(NetworkRecipe(architecture="resnet20", width=width), side, 3, 100)
 
 
 def network(name: str) -> Network:
@@ -120,3 +124,19 @@ def test_ends_with_pool_batch_norm_dense_batch_norm() -> None:
         ("fc", "layer"),
         ("fc_bn", "batch_norm"),
     ]
+
+
+@pytest.mark.parametrize(("architecture", "layers", "shortcuts"), [("resnet20", 20, 2), ("resnet32", 32, 2)])
+def test_layers_are_counted_as_the_name_says_without_shortcuts(architecture: str, layers: int, shortcuts: int) -> None:
+    found = build_network("x", NetworkRecipe.model_validate({"architecture": architecture}), 32, 3, 100)
+    assert len(found.layers) == layers + shortcuts
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet32"])
+def test_a_plain_network_adds_nothing_and_has_no_shortcut_convolution(architecture: str) -> None:
+    part = {"architecture": architecture, "shortcut": "none"}
+    plain = build_network("x", NetworkRecipe.model_validate(part), 32, 3, 100)
+    assert not [node for node in plain.graph if node.op == "add"]
+    assert not [layer for layer in plain if layer.kind == "shortcut"]
+    # A chain: each node reads the one before.
+    assert [node.inputs for node in plain.graph[1:]] == [(node.name,) for node in plain.graph[:-1]]
