@@ -12,6 +12,7 @@ from edgehybrid.cli.evaluate import evaluate
 from edgehybrid.cli.explain import explain
 from edgehybrid.cli.predict import predict
 from edgehybrid.cli.proxy import proxy
+from edgehybrid.cli.prune import prune
 from edgehybrid.cli.report import report
 from edgehybrid.cli.results import results_command
 from edgehybrid.cli.significance import significance
@@ -31,6 +32,6 @@ def main() -> None:
 
 for _command in (
     *(train, convert, evaluate, benchmark, devices, cost, explain),
-    *(significance, calibrate, predict, proxy, results_command, report, demo),
+    *(significance, prune, calibrate, predict, proxy, results_command, report, demo),
 ):
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks.architectures import ARCHITECTURES
+from edgehybrid.networks.filters import with_filters
 from edgehybrid.networks.network import Layer, Network
 from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Recipe
@@ -28,6 +29,10 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
                 allowed="a width that gives every layer at least 1 filter",
             )
     layers = place(bare, part.placement)
+    graph = architecture.graph(part, layers)
+    if part.filters:
+        # Placed anew: a share of other filters is another number.
+        layers = place(with_filters(bare, graph, part.filters, image_channels), part.placement)
     if part.standardise_weights:
         _refuse_filters_of_one_weight(layers)
     if not part.clip_activations and all(layer.is_float or layer.activation_bits == 1 for layer in layers):
@@ -45,7 +50,7 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         classes=classes,
         pad_value=part.pad_value,
         layers=layers,
-        graph=architecture.graph(part, layers),
+        graph=graph,
         learned_thresholds=part.thresholds == "learned",
         standardised_weights=part.standardise_weights,
         clipped_activations=part.clip_activations,

@@ -52,6 +52,9 @@ class NetworkRecipe(Section):
 
     architecture: Literal["resnet20", "resnet32", "vgg19"]
     width: float = Field(default=1.0, gt=0, le=64, description="factor on the filters of every convolution")
+    filters: dict[str, int] = Field(
+        default={}, description="filters of single layers, by name, where they are fewer than the topology's"
+    )
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
     )

@@ -1,0 +1,65 @@
+"""From a run to a run with fewer filters: it can be evaluated, converted and trained on; and what cannot be pruned."""
+
+from pathlib import Path
+
+import pytest
+from tiny_runs import random_run, tiny_recipe
+
+from edgehybrid.errors import EdgehybridError, UsageError
+from edgehybrid.networks import network_of
+from edgehybrid.pruning.prune import Pruned, prune
+from edgehybrid.recipe import Recipe
+from edgehybrid.runs.checkpoint import read_record
+from edgehybrid.training.loop import resume
+
+RECIPE = (
+    "network.shortcut=none",
+    "network.placement.full_precision=[first, last, stage1, stage3]",
+    "training.epochs=1",
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Pruned:
+    runs = tmp_path_factory.mktemp("runs")
+    return prune(random_run(runs, tiny_recipe(*RECIPE)), runs, 0.5, 16)
+
+
+def float_weights(recipe: Recipe) -> int:
+    return sum(layer.weights for layer in network_of(recipe) if layer.is_float)
+
+
+def test_the_new_run_has_the_weights_that_were_asked_for_and_costs_less(found: Pruned) -> None:
+    assert found.kept_weights == float_weights(found.run.recipe) <= 0.5 * found.weights
+    # The next number of filters would be too many: with few filters, each is some percent.
+    assert found.kept_weights > 0.4 * found.weights
+    assert found.energy_uj[1] < found.energy_uj[0]
+    assert found.run.recipe.network.filters == {layer.name: layer.kept for layer in found.layers}
+    assert found.run.name.startswith("digits_pruned-")
+
+
+def test_a_reader_of_signs_is_marked(found: Pruned) -> None:
+    marked = {layer.name: layer.reads_signs for layer in found.layers}
+    assert marked["stage1_block3_conv2"]
+    assert not marked["stage1_block1_conv1"]
+    assert not marked["stage3_block1_conv1"]
+
+
+def test_its_training_begins_with_the_pruned_weights(found: Pruned) -> None:
+    assert (read_record(found.run).epoch, read_record(found.run).step) == (0, 0)
+    line = resume(found.run, lambda *_: None, lambda *_: None)
+    assert line.epoch == 1
+    assert read_record(found.run).epoch == 1
+
+
+def test_a_network_whose_maps_are_all_added_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    run = random_run(tmp_path, tiny_recipe("network.placement.full_precision=[all]"))
+    with pytest.raises(EdgehybridError, match=r"(?s)No filter.*conv1: .*read its map.*shortcut: none"):
+        prune(run, tmp_path, 0.5, 4)
+
+
+def test_fewer_weights_than_one_filter_a_layer_has_are_refused(tmp_path: Path) -> None:
+    run = random_run(tmp_path, tiny_recipe(*RECIPE))
+    with pytest.raises(UsageError, match=r"(?s)without filters.*--keep 0.001.*more than 0\."):
+        prune(run, tmp_path, 0.001, 4)
+    assert [path.name for path in tmp_path.iterdir()] == [run.name]
