@@ -87,6 +87,11 @@ class Data(Section):
         return numbers
 
     @property
+    def facts_of_dataset(self) -> Mapping[str, object]:
+        """What the fields are where a recipe leaves them out."""
+        return DATASETS[self.dataset]._asdict()
+
+    @property
     def channels(self) -> int:
         """Colour channels of an image."""
         return DATASETS[self.dataset].channels

@@ -59,8 +59,13 @@ class Recipe(Section):
         return dump_yaml(self.model_dump(mode="json"))
 
     def to_short_yaml(self) -> str:
-        """The recipe as a person would write it: without what is a default."""
-        return dump_yaml(self.model_dump(mode="json", exclude_defaults=True))
+        """The recipe as a person would write it: without what is a default, or the data set's own."""
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        facts = self.data.facts_of_dataset
+        plain["data"] = {
+            key: value for key, value in plain["data"].items() if getattr(self.data, key) != facts.get(key)
+        }
+        return dump_yaml(plain)
 
     @property
     def sha256(self) -> str:

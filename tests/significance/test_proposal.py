@@ -57,6 +57,8 @@ def test_its_short_yaml_is_read_back_as_the_same(tmp_path_factory: pytest.TempPa
     file.write_text(proposed.to_short_yaml())
     assert load_recipe(file).sha256 == proposed.sha256
     assert "published" not in file.read_text()
+    assert "  mean:" not in file.read_text()
+    assert "image_side: 8" in file.read_text()
 
 
 def test_without_a_significant_layer_there_is_nothing_to_propose() -> None:
