@@ -60,11 +60,9 @@ TESTED_ELSEWHERE = {
     "edgehybrid/console/options.py": "tests/cli/test_cost.py: the installed command",
     "edgehybrid/data/half.py": "tests/data/test_pipeline.py: a union of three types alone",
     "edgehybrid/data/image_bytes.py": "tests/data/test_jpeg.py, tests/data/test_png.py: what the formats share",
-    "edgehybrid/device/runner.py": "tests/device/test_session.py: started as a process, here and by fakes",
     "edgehybrid/demo.py": ".ci/run: it takes minutes; its refusals are in tests/cli/test_demo.py",
     "edgehybrid/model/compat.py": "tests/model/test_build.py: whatever loads TensorFlow loads it through this module",
     "edgehybrid/runtime/loaded.py": "tests/runtime/test_interpreter.py: a record alone",
-    "edgehybrid/training/writer.py": "tests/training/test_saving.py: what a training leaves, and when",
 }
 
 
