@@ -53,8 +53,6 @@ TESTED_ELSEWHERE = {
     "converters/export.py": "tests/converters/test_pipeline.py: a conversion from its run to its flatbuffer",
     "converters/targets.py": "tests/converters/test_pipeline.py: a table that conversions read",
     "edgehybrid/census/formats.py": "tests/census/test_agreement.py: names alone; there is what each means",
-    "edgehybrid/runtime/native/executable.py": "tests/runtime/native/test_kernels.py: a program that it compiles",
-    "edgehybrid/runtime/native/setup_commands.py": "tests/runtime/native/test_wheels.py: what setuptools makes of it",
     "edgehybrid/console/calibration_text.py": "tests/cli/test_calibrate.py: the installed command",
     "edgehybrid/console/cost_text.py": "tests/cli/test_cost.py: the installed command",
     "edgehybrid/console/options.py": "tests/cli/test_cost.py: the installed command",
