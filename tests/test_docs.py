@@ -50,16 +50,8 @@ def test_light_modules_load_no_tensorflow(module: str) -> None:
 
 # Modules that are tested through others: where, and why there.
 TESTED_ELSEWHERE = {
-    "converters/export.py": "tests/converters/test_pipeline.py: a conversion from its run to its flatbuffer",
-    "converters/targets.py": "tests/converters/test_pipeline.py: a table that conversions read",
     "edgehybrid/census/formats.py": "tests/census/test_agreement.py: names alone; there is what each means",
-    "edgehybrid/console/calibration_text.py": "tests/cli/test_calibrate.py: the installed command",
-    "edgehybrid/console/cost_text.py": "tests/cli/test_cost.py: the installed command",
-    "edgehybrid/console/options.py": "tests/cli/test_cost.py: the installed command",
     "edgehybrid/data/half.py": "tests/data/test_pipeline.py: a union of three types alone",
-    "edgehybrid/data/image_bytes.py": "tests/data/test_jpeg.py, tests/data/test_png.py: what the formats share",
-    "edgehybrid/demo.py": ".ci/run: it takes minutes; its refusals are in tests/cli/test_demo.py",
-    "edgehybrid/model/compat.py": "tests/model/test_build.py: whatever loads TensorFlow loads it through this module",
     "edgehybrid/runtime/loaded.py": "tests/runtime/test_interpreter.py: a record alone",
 }
 
