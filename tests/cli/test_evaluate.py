@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_keep_the_accuracy_still_gets_it(run: Path, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "status", "parts"),
     [
-        (["absent"], 1, ["no such run", "absent"]),
+        (["absent"], 1, ["not a run folder", "absent"]),
         (["RUN", "--threads", "0"], 2, ["0 is not in the range"]),
         (["RUN", "--data", "digit"], 2, ["There is no such recipe", "Did you mean 'digits'?"]),
         (["RUN", "--keras", "--data", "digits"], 2, ["for a flatbuffer", "--keras --data"]),

@@ -40,9 +40,6 @@ def test_refuses_residual_connections_for_resnet20() -> None:
         network_of(load_recipe("hybrid_res_a", ["network.residual=true"]))
 
 
-# Switches.
-
-
 @pytest.mark.parametrize("name", ["xnor_res", "hybrid_res_a", "float_res"])
 def test_resnet20_has_a_shortcut_round_every_convolution_already(name: str) -> None:
     asked = network_of(load_recipe(name, ["network.shortcut=every_convolution"]))

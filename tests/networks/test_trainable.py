@@ -7,10 +7,6 @@ from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import load_recipe, recipe_names
 
 NAMES = recipe_names()
-
-
-# What cannot be trained.
-
 CENTRE, SCALE = "training.latent_weights.centre=false", "training.latent_weights.gradient_scale=none"
 BOP = "training.optimizer.kind=bop"
 ONE_CHANNEL = "network.placement.full_precision=[last]"  # of the digits, which have no colour

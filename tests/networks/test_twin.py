@@ -8,9 +8,6 @@ from edgehybrid.recipe import Recipe, load_recipe, recipe_names
 NAMES = recipe_names()
 
 
-# The full-precision twin.
-
-
 def twin_of(name: str) -> tuple[Recipe, Recipe]:
     recipe = load_recipe(name)
     return recipe, float_twin(recipe)
@@ -41,9 +38,6 @@ def test_twin_trains_as_the_recipe_does_and_claims_no_published_figures() -> Non
 def test_twin_of_the_twin_is_the_same_network() -> None:
     _, twin = twin_of("hybrid_res_c")
     assert network_of(float_twin(twin)).layers == network_of(twin).layers
-
-
-# Without BatchNorm.
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -101,6 +101,9 @@ def test_refuses_a_path_that_cannot_be_opened(wanted: str) -> None:
         load_recipe(wanted)
 
 
+# Overrides.
+
+
 def test_the_later_of_two_overrides_holds() -> None:
     recipe = load_recipe("hybrid_res_a", ["training.epochs=3", "training.seed=5", "training.epochs=4"])
     assert (recipe.training.epochs, recipe.training.seed) == (4, 5)

@@ -130,6 +130,17 @@ def test_a_gradient_that_is_not_a_number_stops_the_training_before_it_reaches_th
 # What and when.
 
 
+def test_accuracy_counts_over_several_batches() -> None:
+    class Identity:
+        def predict_on_batch(self, images: Any) -> Any:
+            return images
+
+    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
+    labels = np.array([0, 1, 2, 3, 0, 0, 0])
+    batches = [(logits[begin : begin + 3], labels[begin : begin + 3]) for begin in (0, 3, 6)]
+    assert accuracy(Identity(), batches) == 5 / 7
+
+
 def test_a_run_that_was_killed_before_its_environment_was_written_gets_one(tmp_path: Path) -> None:
     run = create_run(tmp_path, recipe_of(*PLAIN, "training.epochs=1"))
     loop.resume(run, no_step, no_epoch)
@@ -209,14 +220,3 @@ def test_a_training_resumed_after_a_full_disk_ends_with_the_same_bits(tmp_path: 
         np.testing.assert_array_equal(got[name], value, err_msg=name)
     for one, other in zip(whole.epochs(), stopped.epochs(), strict=True):
         assert one.loss == other.loss
-
-
-def test_accuracy_counts_over_several_batches() -> None:
-    class Identity:
-        def predict_on_batch(self, images: Any) -> Any:
-            return images
-
-    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
-    labels = np.array([0, 1, 2, 3, 0, 0, 0])
-    batches = [(logits[begin : begin + 3], labels[begin : begin + 3]) for begin in (0, 3, 6)]
-    assert accuracy(Identity(), batches) == 5 / 7
