@@ -89,6 +89,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of boards are a user's; those of a test are its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
+
+
+@pytest.fixture
 def run(converted_run: RunFolder, tmp_path: Path) -> Path:
     """A copy of ``converted_run`` among the runs of ``tmp_path``, which may be changed."""
     copy = tmp_path / "runs" / converted_run.name

@@ -89,28 +89,6 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert done.stdout.startswith("Usage: edgehybrid ")
 
 
-def test_help_cuts_no_sentence_off_and_has_the_order_of_the_flow(tmp_path: Path) -> None:
-    commands = call(["--help"], tmp_path).stdout.partition("Commands:")[2]
-    assert "..." not in commands
-    assert "…" not in commands
-    listed = [line.split()[0] for line in commands.splitlines() if line.strip()]
-    assert listed == [
-        "train",
-        "convert",
-        "evaluate",
-        "benchmark",
-        "devices",
-        "cost",
-        "explain",
-        "calibrate",
-        "predict",
-        "proxy",
-        "results",
-        "report",
-        "demo",
-    ]
-
-
 def test_a_path_that_is_no_text_is_printed_by_its_bytes(tmp_path: Path) -> None:
     results.append(tmp_path / "runs" / "results.sqlite", make_row())
     done = call(["report", "--out", os.fsdecode(b"\xff")], tmp_path)

@@ -1,4 +1,4 @@
-"""converters/pipeline.py and converters/export.py: run folder → flatbuffer and sidecar."""
+"""From a run folder to a flatbuffer and its sidecar."""
 
 import hashlib
 import shutil

@@ -1,9 +1,11 @@
-"""A board for tests of this folder."""
+"""A board and a model for tests of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from loopback_ssh import Server, loopback_server, needs_sshd
+from tiny_flatbuffers import float_flatbuffer
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +19,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     needs_sshd()
     with loopback_server(tmp_path_factory.mktemp("sshd")) as running:
         yield running
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A flatbuffer that LiteRT runs."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(float_flatbuffer())
+    return path

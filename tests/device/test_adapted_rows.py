@@ -1,16 +1,11 @@
 """A device learned from a few rows of its own, and all of another's."""
 
-import hashlib
 import json
-from pathlib import Path
 
 import pytest
 from calibration_samples import FLOAT_NS, PACKED_NS, time_ms, works
-from processes import call
 from report_samples import make_row, sha256_of
-from tiny_flatbuffers import float_flatbuffer
 
-from edgehybrid import results
 from edgehybrid.device.adapted_rows import LEAST_SAMPLES, adapt_rows, works_in
 from edgehybrid.device.work import Work
 from edgehybrid.errors import EdgehybridError, UsageError
@@ -93,37 +88,3 @@ def test_the_work_of_rows_is_found_in_the_folder_of_runs(converted_run: RunFolde
     assert found.keys() == {sha256}
     assert found[sha256].kind == "packed"
     assert absent == ["other (packed)", "gone (packed)"]
-
-
-def test_the_installed_command_says_which_rows_it_leaves_out(tmp_path: Path) -> None:
-    for row in [*DESKTOP[:2], *FEW[:2]]:
-        results.append(tmp_path / "runs" / "results.sqlite", row)
-    done = call(["proxy", "--adapt", "desktop", "board"], tmp_path)
-    assert done.returncode == 2
-    assert "Note: left out, its flatbuffer is not in runs: net0 (packed)" in done.stderr
-    assert "holds no flatbuffer of a row" in done.stderr
-
-
-def test_the_installed_command_adapts(tmp_path: Path) -> None:
-    """With one flatbuffer under many names, so that all have one work: then all that is learned is the scale."""
-    folder = tmp_path / "runs" / "run"
-    folder.mkdir(parents=True)
-    for number in range(LEAST_SAMPLES + 2):
-        content = float_flatbuffer() + bytes(16 * number)
-        (folder / f"{number}.tflite").write_bytes(content)
-        sha256 = hashlib.sha256(content).hexdigest()
-        facts = {"run": "run", "model": f"{number}.tflite", "model_sha256": sha256, "recipe_sha256": sha256}
-        row = make_row(device="desktop", latency_ms_median=1.0 + number, **facts)
-        results.append(tmp_path / "runs" / "results.sqlite", row)
-        if number < LEAST_SAMPLES:
-            row = make_row(device="board", latency_ms_median=10.0 - number, **facts)
-            results.append(tmp_path / "runs" / "results.sqlite", row)
-    done = call(["proxy", "--adapt", "desktop", "board", "--json"], tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["samples"], found["rank_correlation"]) == (LEAST_SAMPLES, pytest.approx(-1))
-    assert [each["model"] for each in found["networks"]] == ["6.tflite", "7.tflite"]
-    # The mean of what was measured: 10 … 5 ms.
-    assert found["networks"][0]["latency_ms_predicted"] == pytest.approx(7.5)
-    text = call(["proxy", "--adapt", "desktop", "board"], tmp_path)
-    assert "6 networks on both; rank correlation -1.000" in text.stdout

@@ -1,7 +1,6 @@
 """Rank correlation, what it declares, Pareto sets, and the devices of a results file."""
 
 import csv
-import json
 import os
 from itertools import permutations
 from pathlib import Path
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from processes import call
 from report_samples import emulated_row, make_row
 from scipy.stats import rankdata, spearmanr
 
-from edgehybrid import results
 from edgehybrid.device.adaptation import adapt, proxy_weights
 from edgehybrid.device.proxy import (
     compare_devices,
@@ -248,28 +245,6 @@ def test_this_machine_is_another_device_for_each_processor() -> None:
 def test_refuses_devices_without_a_network_in_common(other: list[Row]) -> None:
     with pytest.raises(EdgehybridError, match="No two devices have measured the same network"):
         compare_devices(rows("x", TIMES) + other)
-
-
-def test_the_installed_command_prints_each_comparison(tmp_path: Path) -> None:
-    store = tmp_path / "runs" / "results.sqlite"
-    of = rows("x", TIMES) + rows("y", TIMES)
-    for row in of:
-        results.append(store, row)
-    done = call(["proxy", "--json"], tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"results": [each.as_dict() for each in compare_devices(of)]}
-    text = call(["proxy"], tmp_path)
-    assert "rank correlation" in text.stdout
-    assert "1 of 1" in text.stdout
-
-
-def test_the_installed_command_refuses_one_device(tmp_path: Path) -> None:
-    for row in rows("x", TIMES):
-        results.append(tmp_path / "results.sqlite", row)
-    done = call(["proxy", "--results", "results.sqlite"], tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "No two devices have measured the same network" in done.stderr
-    assert "received: rows of x" in done.stderr
 
 
 # The latencies of 1,999 architectures on 18 devices that Lu et al. published, beside the folder of CIFAR-100.

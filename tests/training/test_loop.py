@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from few_images import TEST_IMAGES, TRAIN_IMAGES, few_images, no_epoch, no_step, recipe_of
 
@@ -160,17 +159,6 @@ def test_without_memory_no_run_folder_is_made(tmp_path: Path, monkeypatch: pytes
         loop.train(recipe_of(), tmp_path / "runs", no_step, no_epoch)
     assert caught.value.allowed == "0.5 GiB, which this process can get"
     assert not (tmp_path / "runs").exists()
-
-
-def test_accuracy_counts_over_several_batches() -> None:
-    class Identity:
-        def predict_on_batch(self, images: Any) -> Any:
-            return images
-
-    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
-    labels = np.array([0, 1, 2, 3, 0, 0, 0])
-    batches = [(logits[begin : begin + 3], labels[begin : begin + 3]) for begin in (0, 3, 6)]
-    assert accuracy(Identity(), batches) == 5 / 7
 
 
 @pytest.mark.usefixtures("small_training")

@@ -1,4 +1,4 @@
-"""Where numbers end that were none, and what is said then. tests/test_saving.py has whole trainings."""
+"""Where numbers end that were none, and what is said then. tests/training/test_writer.py has whole trainings."""
 
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""The int8 flatbuffer of a network beside its Keras model: rounding is let pass, and mistakes are not."""
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -42,8 +44,3 @@ def test_refuses_the_int8_flatbuffer_of_other_weights(int8: bytes) -> None:
 def test_refuses_logits_of_keras_that_are_no_numbers(int8: bytes) -> None:
     with pytest.raises(ConversionError):
         verify_int8(random_model(float_twin(tiny_recipe())), int8, np.full((2, 8, 8, 1), np.nan, np.float32))
-
-
-def test_int8_needs_representative_images() -> None:
-    with pytest.raises(ConversionError, match="representative images"):
-        export(random_model(float_twin(tiny_recipe())), "int8")

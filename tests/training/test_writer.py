@@ -1,4 +1,4 @@
-"""What a training has saved when it fails: a loss that is not a number, a full disk. And when it saves."""
+"""What a training leaves: its accuracy, when it saves, and what is saved when a loss is none or the disk is full."""
 
 import json
 import math
@@ -18,6 +18,7 @@ from edgehybrid.runs.checkpoint import Progress, has_checkpoint, read_record
 from edgehybrid.runs.run_folder import RunFolder, create_run, find_run
 from edgehybrid.training import loop, writer
 from edgehybrid.training.loop import OnStep
+from edgehybrid.training.writer import accuracy
 
 PLAIN = ("training.epochs=3", "training.optimizer.kind=sgd", "training.schedule.kind=constant")
 SAVE_EACH_STEP = "training.checkpoint_minutes=0"
@@ -127,6 +128,17 @@ def test_a_gradient_that_is_not_a_number_stops_the_training_before_it_reaches_th
 
 
 # What and when.
+
+
+def test_accuracy_counts_over_several_batches() -> None:
+    class Identity:
+        def predict_on_batch(self, images: Any) -> Any:
+            return images
+
+    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 2]]
+    labels = np.array([0, 1, 2, 3, 0, 0, 0])
+    batches = [(logits[begin : begin + 3], labels[begin : begin + 3]) for begin in (0, 3, 6)]
+    assert accuracy(Identity(), batches) == 5 / 7
 
 
 def test_a_run_that_was_killed_before_its_environment_was_written_gets_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Foreign models through the installed commands: what they answer, how they refuse, and what they leave behind."""
+"""The installed command ``convert``, of runs and of foreign models: its flatbuffers, and what users get wrong."""
 
 import importlib.util
 import json
@@ -13,6 +13,53 @@ from native_runs import library
 from processes import call, refuse
 
 from edgehybrid.model.compat import keras
+
+
+def answer(arguments: list[str], folder: Path) -> dict[str, Any]:
+    done = call([*arguments, "--json"], folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+# Runs.
+
+
+def test_a_run_becomes_a_flatbuffer_that_agrees_with_it(run: Path, tmp_path: Path) -> None:
+    command = ["convert", run.name, "--target", "aarch64", "--format", "float32", "--images", "5"]
+    done = call(command, tmp_path)
+    assert done.returncode == 0, done.stderr
+    path, size, agreement = done.stdout.splitlines()
+    model = tmp_path / path
+    assert model == run / "model.float32.aarch64.tflite"
+    assert size == f"{model.stat().st_size:,} bytes, 22 float32 layers"
+    assert agreement.startswith("agrees with Keras on 100.00 % of 5 test images, largest difference ")
+    refuse(command, tmp_path, 1, "The flatbuffer exists already", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "parts"),
+    [
+        (["RUN"], 2, ["Missing option '--target'"]),
+        (["absent", "--target", "aarch64"], 1, ["not a run folder", "absent"]),
+        (["RUN", "--target", "aarch64", "--format", "packed", "--twin"], 1, ["nothing to pack"]),
+        (["RUN", "--target", "aarch64", "--format", "int8", "--max-drop", "1"], 2, ["no accuracy to lose"]),
+        (["RUN", "--target", "aarch64", "--images", "0"], 2, ["0 is not in the range"]),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_what_users_get_wrong(arguments: list[str], status: int, parts: list[str], run: Path, tmp_path: Path) -> None:
+    refuse(["convert", *(run.name if word == "RUN" else word for word in arguments)], tmp_path, status, *parts)
+
+
+def test_refuses_a_checkpoint_that_was_damaged(run: Path, tmp_path: Path) -> None:
+    (checkpoint,) = (run / "checkpoint").glob("*.npz")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    refuse(["convert", run.name, "--target", "aarch64"], tmp_path, 1, "The checkpoint is damaged", "SHA-256")
+
+
+# Foreign models.
+
 
 CONVERT = ("convert", "net.h5", "--target", "x86_64")
 DIGITS = "mine.yaml"
@@ -32,13 +79,6 @@ def folder(tmp_path: Path) -> Path:
 
     (tmp_path / DIGITS).write_text(load_recipe("digits", ["data.image_side=8"]).to_yaml())
     return tmp_path
-
-
-def answer(arguments: list[str], folder: Path) -> dict[str, Any]:
-    done = call([*arguments, "--json"], folder)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def test_every_command_takes_the_result(folder: Path) -> None:

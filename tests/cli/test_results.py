@@ -1,4 +1,4 @@
-"""The installed command ``results``: list, show, export and import."""
+"""The installed command ``results``: list, show, export, import, and the energy of a meter."""
 
 import csv
 import io

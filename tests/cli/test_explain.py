@@ -1,4 +1,4 @@
-"""The installed command ``edgehybrid explain``."""
+"""The installed command ``explain``: what it prints and writes, and what users get wrong."""
 
 import json
 import shutil
