@@ -47,6 +47,10 @@ FULL_PRECISION = {
     "imagenet/hybrid_vgg_c": VGG_ENDS | {"fc1", "fc2"},
     "vgg_2bit": VGG_ENDS,
     "vgg_inflate": VGG_ENDS,
+    "pca/plain_res20": RES_ENDS,
+    "pca/plain_res32": RES_ENDS,
+    "pca/hybrid_res20": RES_ENDS,
+    "pca/hybrid_res32": RES_ENDS,
 }
 # floor(0.1·O) full-precision filters of the convolutions with O filters.
 SPLITS = {
@@ -72,7 +76,7 @@ def test_covers_every_recipe() -> None:
 
 
 @pytest.mark.parametrize("name", FULL_PRECISION)
-def test_leaves_the_papers_layers_in_full_precision(name: str) -> None:
+def test_leaves_the_intended_layers_in_full_precision(name: str) -> None:
     assert {layer.name for layer in network(name) if layer.is_float} == FULL_PRECISION[name]
 
 
@@ -85,11 +89,20 @@ def test_splits_the_papers_layers(name: str) -> None:
             assert layer.float_filters == expected, layer.name
 
 
+# Layers of 2 bits among binary ones.
+SIGNIFICANT = {f"stage{stage}_block1_{part}" for stage in (2, 3) for part in ("conv1", "conv2", "shortcut")}
+TWO_BITS = {
+    "vgg_2bit": ALL_VGG,
+    "pca/hybrid_res20": SIGNIFICANT,
+    "pca/hybrid_res32": {f"stage3_block{block}_conv{conv}" for block in range(1, 6) for conv in (1, 2)}
+    | {"stage3_block1_shortcut"},
+}
+
+
 @pytest.mark.parametrize("name", FULL_PRECISION)
 def test_gives_bits_by_precision(name: str) -> None:
-    quantised = 2 if name == "vgg_2bit" else 1
     for layer in network(name):
-        bits = FLOAT_BITS if layer.is_float else quantised
+        bits = FLOAT_BITS if layer.is_float else 2 if layer.name in TWO_BITS.get(name, ()) else 1
         assert (layer.weight_bits, layer.activation_bits) == (bits, bits), layer.name
 
 
