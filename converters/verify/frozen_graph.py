@@ -1,7 +1,8 @@
 """A frozen TensorFlow graph as the steps that compute its tensors, as ``KerasGraph`` has them of a Keras model."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,21 +87,30 @@ def _in_order(last: Any) -> list[Any]:
 
 
 def _constants(function: Any, chosen: Sequence[Any], numbers: Mapping[Any, int]) -> dict[Any, Any]:
-    """The operands that no image changes, computed once: by reference of the tensor.
-
-    One by one: TensorFlow folds what a function computes from constants into constants again, all steps between
-    included. Of all weights at once, 60 million of them, that took more than 20 GiB.
-    """
+    """The operands that no image changes, computed once: by reference of the tensor."""
     operands = {
         tensor.ref(): tensor for operation in chosen for tensor in operation.inputs if tensor.ref() not in numbers
     }
-    found = {}
-    for reference, tensor in operands.items():
-        if tensor.op.type == "Const":
-            found[reference] = tf.constant(tf.get_static_value(tensor), tensor.dtype)
-        else:
-            (found[reference],) = function.prune([], [tensor])()
-    return found
+    with _as_it_stands():
+        found = function.prune([], list(operands.values()))() if operands else []
+    return dict(zip(operands, found, strict=True))
+
+
+@contextmanager
+def _as_it_stands() -> Iterator[None]:
+    """Graphs run without being rewritten first.
+
+    TensorFlow would compute all that has no variable while it rewrites, and keep each step between as a constant of the
+    graph, too: of 60 million weights that took more than 20 GiB.
+    """
+    options = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options(
+            {"disable_meta_optimizer": options.get("disable_meta_optimizer", False)}
+        )
 
 
 def _step(
