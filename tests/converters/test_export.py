@@ -1,5 +1,8 @@
 """Keras models to flatbuffers: what every format reads and gives, and what TensorFlow Lite has no operator for."""
 
+from importlib.metadata import version
+from pathlib import Path
+
 import numpy as np
 import pytest
 from foreign_models import CLASSES, SHAPE, binary, float_layers, images, model_of
@@ -39,13 +42,13 @@ def test_int8_needs_representative_images() -> None:
 
 @pytest.mark.parametrize("file_format", ["float32", "int8"])
 def test_an_operator_that_is_not_there_is_named(file_format: AskedFormat) -> None:
-    model = model_of(lambda x: float_layers(keras.layers.Lambda(tf.math.lgamma)(x)))
+    model = model_of(lambda x: float_layers(keras.layers.Lambda(tf.math.digamma)(x)))
     with pytest.raises(ConversionError, match="no operators for a part of the model") as caught:
         export(model, file_format, images())
-    assert caught.value.received == "tf.Lgamma"
+    assert caught.value.received == "tf.Digamma"
 
 
-def test_what_is_saved_infers_as_the_model_does(tmp_path: object) -> None:
+def test_what_is_saved_infers_as_the_model_does(tmp_path: Path) -> None:
     model = model_of(float_layers)
     save(model, str(tmp_path))
     image = images(1)
@@ -56,4 +59,4 @@ def test_what_is_saved_infers_as_the_model_does(tmp_path: object) -> None:
 
 
 def test_the_versions_are_those_of_what_makes_flatbuffers() -> None:
-    assert converter_versions() == {"tensorflow": tf.__version__, "larq": converter_versions()["larq"]}
+    assert converter_versions() == {name: version(name) for name in ("tensorflow", "larq")}
