@@ -140,6 +140,29 @@ class LatentWeights(Section):
     )
 
 
+class Sharpness(Section):
+    """The largest eigenvalue of the loss' Hessian, measured while training; edgehybrid/training/sharpness.py says how.
+
+    Source: Cohen et al. 2021 (arXiv:2103.00065).
+    """
+
+    every_steps: int = Field(ge=1, description="steps from one measurement to the next")
+    images: int = Field(default=1000, ge=1, description="training images, always the same ones, not augmented")
+    of_signs: Literal["surrogate", "straight_through", "both"] = Field(
+        default="both", description="what is measured of a network with quantised layers, which has no Hessian"
+    )
+    surrogate_slope: Positive = Field(default=2.0, description="k of tanh(k x), which stands for the sign")
+    displacement: Positive = Field(
+        default=1e-2, description="of straight_through: difference of weights, as a share of their norm"
+    )
+
+
+class Health(Section):
+    """What is measured while training, besides what every training measures."""
+
+    sharpness: Sharpness | None = Field(default=None, description="null: not measured")
+
+
 # The sections whose fields depend on their ``kind``, and the kind of one that names none.
 DEFAULT_KINDS: Mapping[Path_, str] = {
     ("training", "optimizer"): "sgd",
@@ -185,6 +208,7 @@ class Training(Section):
     )
     augmentation: Annotated[Augmentation, Field(discriminator="kind")] = PaddedCrop()
     latent_weights: LatentWeights = LatentWeights()
+    health: Health = Health()
     checkpoint_minutes: NotNegative = Field(
         default=10.0, description="minutes between checkpoints inside an epoch; 0: after every step"
     )
@@ -196,6 +220,15 @@ class Training(Section):
             raise ValueError(
                 f"'training.gradient_accumulation' must divide training.batch_size: {self.batch_size} images are not "
                 f"{self.gradient_accumulation} equal parts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bop_descends_no_gradient(self) -> "Training":
+        if self.health.sharpness is not None and isinstance(self.optimizer, Bop):
+            raise ValueError(
+                "'training.health.sharpness' must be null with 'training.optimizer.kind' bop: weights that flip do not "
+                "descend a gradient, so there is no sharpness at which they become unstable; choose sgd or adam"
             )
         return self
 

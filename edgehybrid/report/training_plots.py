@@ -1,4 +1,4 @@
-"""Draws the curves of each run: loss, accuracy and learning rate, epoch by epoch; and the health of its layers."""
+"""Draws the curves of each run: loss, accuracy and learning rate; curvature of the loss; health of the layers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from edgehybrid.report.document import Key, Panel, Plot
 from edgehybrid.report.health_plots import health_panels
 from edgehybrid.report.origin import Entry
+from edgehybrid.report.sharpness_plots import sharpness_panels
 from edgehybrid.runs.epoch_line import EpochLine
 from edgehybrid.runs.run_folder import open_run
 from edgehybrid.svg import Scale, axes, element, line, round_range
@@ -56,7 +57,8 @@ def _plot(run: str, epochs: Sequence[EpochLine]) -> Plot:
         caption += "In the panels of layers each row is a layer, each column an epoch. "
     curves = [panel for words, drawn in _PANELS if (panel := _panel(run, words, drawn, epochs)) is not None]
     legend = [Key(_stroke(style), words) for words, style, _ in _ACCURACY if _has(words, epochs)]
-    return Plot(run, (caption + hints).rstrip(), (*curves, *health_panels(run, epochs)), tuple(legend))
+    panels = (*curves, *sharpness_panels(run, epochs), *health_panels(run, epochs))
+    return Plot(run, (caption + hints).rstrip(), panels, tuple(legend))
 
 
 def _has(words: str, epochs: Sequence[EpochLine]) -> bool:

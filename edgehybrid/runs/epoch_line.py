@@ -9,6 +9,10 @@ class _Line(BaseModel):
     # A figure may be infinite or NaN, such as a change since 0: written as null it could not be read again.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
 
+    def to_json(self) -> str:
+        """The line, without what it does not have."""
+        return self.model_dump_json(exclude_defaults=True)
+
 
 class LayerHealth(_Line):
     """How a quantised layer fared. Percentages are 0 … 100; edgehybrid/training/health.py says what they mean."""
@@ -19,6 +23,31 @@ class LayerHealth(_Line):
     constant_channel_percent: float
     alpha: float
     alpha_drift_percent: float
+
+
+class Curvature(_Line):
+    """One measurement of the curvature of the loss; edgehybrid/training/sharpness.py says what each figure is.
+
+    Attributes:
+        step: after how many steps of the training.
+        seconds: that it took.
+        stable_line: the eigenvalue beyond which steps along its eigenvector grow.
+        preconditioned: whether eigenvalues are those of the Hessian as the optimizer scales it.
+        sharpness: of the loss; None for networks with quantised layers, which have
+        surrogate_sharpness: of the loss with smooth functions in place of quantisers;
+        straight_through_curvature, straight_through_residual, straight_through_asymmetry: of the field of
+            straight-through gradients, which is the gradient of no loss.
+    """
+
+    step: int
+    seconds: float
+    stable_line: float | None
+    preconditioned: bool = False
+    sharpness: float | None = None
+    surrogate_sharpness: float | None = None
+    straight_through_curvature: float | None = None
+    straight_through_residual: float | None = None
+    straight_through_asymmetry: float | None = None
 
 
 class EpochLine(_Line):
@@ -35,6 +64,7 @@ class EpochLine(_Line):
         left_out_images: that several workers could not share; 0 for one.
         health: by layer, in forward order.
         hints: what ``health`` suggests.
+        curvature: measured in the epoch, if the recipe asks for it (``training.health.sharpness``).
     """
 
     epoch: int
@@ -48,7 +78,4 @@ class EpochLine(_Line):
     seconds: float
     health: dict[str, LayerHealth] = Field(default_factory=dict)
     hints: Annotated[tuple[str, ...], Field(strict=False)] = ()
-
-    def to_json(self) -> str:
-        """The line, without what it does not have."""
-        return self.model_dump_json(exclude_defaults=True)
+    curvature: Annotated[tuple[Curvature, ...], Field(strict=False)] = ()

@@ -43,6 +43,11 @@ class EventLog:
             with self._events.as_default(step=line.epoch):
                 for name, value in _numbers("", line.model_dump(exclude_defaults=True)):
                     tf.summary.scalar(name, value)
+            for measured in line.curvature:
+                # Several in an epoch: their steps are those of the training.
+                with self._events.as_default(step=measured.step):
+                    for name, value in _numbers("curvature/", measured.model_dump(exclude={"step"}, exclude_none=True)):
+                        tf.summary.scalar(name, value)
             self._events.flush()
 
     @contextmanager

@@ -31,6 +31,7 @@ from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
 from edgehybrid.training.replicas import Replicas, lost_workers_explained
 from edgehybrid.training.schedules import learning_rate, weight_decay
+from edgehybrid.training.sharpness import check_measurable
 from edgehybrid.training.step import StepResult, Trainer, Wish
 from edgehybrid.training.step_memory import Demand
 from edgehybrid.training.strategy import StrategyName
@@ -127,6 +128,7 @@ class _Session:
         # A checkpoint holds all weights: who resumes needs no first stage any more.
         self._first_stage = find_first_stage(self.recipe, runs) if from_start else None
         self.source.check()
+        check_measurable(self.training, self.source, self.replicas.count)
         self._check_memory(self._teacher)
 
     def _check_memory(self, teacher: RunFolder | None) -> None:
@@ -208,6 +210,8 @@ class _Session:
                 seconds=progress.seconds + time.monotonic() - began,
             )
             on_step(epoch, step + 1, steps, progress.images / progress.seconds)
+            if writer is not None:
+                writer.after_step(done + 1, rate, decay)
             if wish is Wish.NOTHING or step + 1 == steps:
                 continue
             values = self.trainer.values()

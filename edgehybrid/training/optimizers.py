@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from edgehybrid.model.compat import keras, larq
+from edgehybrid.model.compat import keras, larq, tf
 from edgehybrid.recipe.training import Adam, Bop, Sgd
 
 
@@ -35,6 +35,21 @@ class Optimizer:
     def variables(self) -> list[Any]:
         """What a checkpoint must keep: steps, moments and running means."""
         return [*self._main.variables, *(self._bop.weights if self._bop is not None else [])]
+
+    def gradient_scales(self) -> list[Any]:
+        r"""What the running mean of each variable's gradient is multiplied with besides the learning rate.
+
+        1 for SGD. For Adam, with v the running mean of squared gradients after t steps:
+
+        $$P^{-1} = \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} \cdot \frac{1}{\sqrt{v} + \epsilon}$$
+
+        Adam has them after its first step; Bop has none, as its flips are no multiple of a gradient.
+        """
+        if not isinstance(self._main, keras.optimizers.Adam):
+            return [tf.ones_like(variable) for variable in self._variables]
+        steps = tf.cast(self._main.iterations, tf.float32)
+        correction = tf.sqrt(1 - self._main.beta_2**steps) / (1 - self._main.beta_1**steps)
+        return [correction / (tf.sqrt(v) + self._main.epsilon) for v in self._main._velocities]
 
     def apply(self, gradients: Sequence[Any]) -> None:
         """One step. ``gradients`` are those of the whole batch, in the order of the variables."""

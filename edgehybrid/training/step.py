@@ -76,7 +76,9 @@ class Trainer:
             for kernel in self.flipped.values():
                 kernel.assign(tf.where(kernel >= 0, 1.0, -1.0))
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
-        self._latent_ids = {id(kernel) for kernel in self.latent.values()}
+        self._scales: dict[int, float] = {}
+        if self.training.latent_weights.gradient_scale == "xnor_net":
+            self._scales = {id(kernel): xnor_net_gradient_scale(tuple(kernel.shape)) for kernel in self.latent.values()}
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
         self._decayed_ids = {id(variable) for variable in self._decayed()}
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
@@ -106,6 +108,15 @@ class Trainer:
     def values(self) -> Values:
         """All variables, for a checkpoint. Every worker must call it: it reads BatchNorm's averages of all copies."""
         return values_of(self.model, self.optimizer)
+
+    def gradient_scales(self) -> list[Any]:
+        """What a step multiplies the gradient of each variable with, besides the learning rate; not for Bop."""
+        of_optimizer = self.optimizer.gradient_scales()
+        return [self._scales.get(id(v), 1.0) * scale for v, scale in zip(self.variables, of_optimizer, strict=True)]
+
+    def decays(self, variable: Any) -> bool:
+        """Whether weight decay acts on a variable."""
+        return id(variable) in self._decayed_ids
 
     def _decayed(self) -> list[Any]:
         """The variables that weight decay acts on. None, if it is 0: no schedule makes another number of that."""
@@ -192,9 +203,9 @@ class Trainer:
         """
         if id(variable) in self._flipped_ids:
             return gradient
-        if id(variable) in self._latent_ids and self.training.latent_weights.gradient_scale == "xnor_net":
-            gradient *= xnor_net_gradient_scale(tuple(variable.shape))
-        return gradient + decay * variable if id(variable) in self._decayed_ids else gradient
+        if id(variable) in self._scales:
+            gradient *= self._scales[id(variable)]
+        return gradient + decay * variable if self.decays(variable) else gradient
 
     def _tidy_all(self, strategy: Any) -> None:
         for kernel in self.latent.values():

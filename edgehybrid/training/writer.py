@@ -16,6 +16,7 @@ from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.training.event_log import EventLog
 from edgehybrid.training.health import HealthMonitor, hints
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
+from edgehybrid.training.sharpness import SharpnessMonitor
 from edgehybrid.training.step import Trainer
 
 # As many images as the figures of edgehybrid.training.health are taken from.
@@ -43,7 +44,7 @@ class Writer:
         Args:
             model: what is evaluated; the trainer's own model where there is one copy.
             copies: of the model, in all processes.
-            memory: of the figures of health, as the checkpoint has it.
+            memory: of the figures of health and of the curvature, as the checkpoint has it.
         """
         self._run, self._source, self._model, self._trainer, self._copies = run, source, model, trainer, copies
         self._training = run.recipe.training
@@ -53,15 +54,25 @@ class Writer:
         first = source.training_batches(self._training.augmentation, HEALTH_IMAGES, self._training.seed, 0)
         self._health_images = next(iter(first))[0]
         self._monitor = HealthMonitor(model)
-        self._monitor.memory |= memory
+        self._monitor.memory |= {name: memory[name] for name in self._monitor.memory if name in memory}
+        self._sharpness = None
+        if (settings := self._training.health.sharpness) is not None:
+            self._sharpness = SharpnessMonitor(settings, trainer, source)
+            self._sharpness.remember(memory)
 
     def is_due(self) -> bool:
         """Whether the last checkpoint is old enough for another."""
         return time.monotonic() - self._saved_at >= 60 * self._training.checkpoint_minutes
 
+    def after_step(self, step: int, learning_rate: float, weight_decay: float) -> None:
+        """What is measured between steps, if the recipe asks for it: see ``SharpnessMonitor.after_step``."""
+        if self._sharpness is not None:
+            self._sharpness.after_step(step, learning_rate, weight_decay)
+
     def save(self, progress: Progress, values: Values) -> None:
         """Writes a checkpoint."""
-        save_checkpoint(self._run, values, progress, self._monitor.memory)
+        memory = self._monitor.memory | (self._sharpness.memory if self._sharpness is not None else {})
+        save_checkpoint(self._run, values, progress, memory)
         self._saved_at = time.monotonic()
 
     def end_epoch(self, sums: Progress, values: Values, on_epoch: OnEpoch) -> None:
@@ -87,9 +98,12 @@ class Writer:
             seconds=round(sums.seconds, 3),
             health=health,
             hints=hints(health, self._training, epoch),
+            curvature=self._sharpness.measured if self._sharpness is not None else (),
         )
         self.log.append(line)
         self._monitor.begin_epoch()
+        if self._sharpness is not None:
+            self._sharpness.begin_epoch()
         self.save(Progress(epoch=epoch), values)
         on_epoch(line)
 

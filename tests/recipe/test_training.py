@@ -69,3 +69,21 @@ def test_naming_a_teacher_takes_the_defaults_of_distillation() -> None:
     distillation = load_recipe("digits", ["training.distillation.teacher=a_run"]).training.distillation
     assert distillation is not None
     assert distillation.model_dump() == {"teacher": "a_run", "weight": 0.9, "temperature": 4.0}
+
+
+def test_sharpness_is_not_measured_unless_it_is_asked_for() -> None:
+    assert load_recipe("digits").training.health.sharpness is None
+    sharpness = load_recipe("digits", ["training.health.sharpness.every_steps=50"]).training.health.sharpness
+    assert sharpness is not None
+    assert (sharpness.every_steps, sharpness.images, sharpness.of_signs) == (50, 1000, "both")
+
+
+def test_how_often_sharpness_is_measured_has_no_default() -> None:
+    with pytest.raises(RecipeError, match=r"key 'every_steps' is missing in training\.health\.sharpness"):
+        load_recipe("digits", ["training.health.sharpness.images=100"])
+
+
+def test_refuses_sharpness_of_weights_that_flip() -> None:
+    settings = ["training.health.sharpness.every_steps=50", "training.optimizer.kind=bop"]
+    with pytest.raises(RecipeError, match=r"'training\.health\.sharpness' must be null .* choose sgd or adam"):
+        load_recipe("digits", settings)

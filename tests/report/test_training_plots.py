@@ -11,7 +11,7 @@ from edgehybrid.errors import RunError
 from edgehybrid.report.health_plots import FIGURES
 from edgehybrid.report.origin import Entry
 from edgehybrid.report.training_plots import MOST_RUNS, training_plots
-from edgehybrid.runs.epoch_line import EpochLine
+from edgehybrid.runs.epoch_line import Curvature, EpochLine
 
 
 def trained(runs: Path, *epochs: EpochLine, run: str | None = None, number: int = 1) -> Entry:
@@ -78,6 +78,12 @@ def test_the_health_of_a_run_and_the_last_hints_are_shown(tmp_path: Path) -> Non
     assert sum("Epoch 7: conv2 20.5." in panel.description for panel in plot.panels) == len(FIGURES)
     assert "Raise the learning rate." in plot.caption
     assert "Old." not in plot.caption
+
+
+def test_the_curvature_of_a_run_is_shown(tmp_path: Path) -> None:
+    measured = Curvature(step=30, seconds=1.0, stable_line=20.0, sharpness=12.0)
+    (plot,), _ = training_plots([trained(tmp_path, line_of(1, curvature=(measured,)))], tmp_path)
+    assert "Step 30: sharpness 12; stable line 20." in plot.panels[3].description
 
 
 def test_a_run_without_epochs_has_no_plot(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from epoch_lines import HEALTH, health_of, line_of
 from edgehybrid.errors import RunError
 from edgehybrid.model.compat import tf
 from edgehybrid.recipe import load_recipe
+from edgehybrid.runs.epoch_line import Curvature
 from edgehybrid.runs.run_folder import RunFolder, create_run
 from edgehybrid.training.event_log import EventLog
 
@@ -62,6 +63,16 @@ def test_opening_changes_nothing(run: RunFolder) -> None:
         log.append(line_of(2))
     with EventLog(run, 1):
         assert len(run.epochs()) == 2
+
+
+def test_tensorboard_gets_curvature_at_the_steps_of_the_training(run: RunFolder) -> None:
+    measured = [Curvature(step=step, seconds=1.0, stable_line=20.0, sharpness=float(step)) for step in (30, 60)]
+    with EventLog(run, 0) as log:
+        log.append(line_of(1, curvature=tuple(measured)))
+    found = events_of(run)
+    assert [found["curvature/sharpness", step] for step in (30, 60)] == [30, 60]
+    assert [found["curvature/stable_line", step] for step in (30, 60)] == [20, 20]
+    assert {step for name, step in found if not name.startswith("curvature/")} == {1}
 
 
 def test_tensorboard_gets_the_numbers_under_nested_names(run: RunFolder) -> None:

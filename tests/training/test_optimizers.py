@@ -69,6 +69,27 @@ def test_steps_as_the_optimizer_of_keras(chosen: Sgd | Adam, make: Any) -> None:
         np.testing.assert_array_equal(got.numpy(), value.numpy())
 
 
+def test_adams_scales_times_the_mean_gradient_are_its_step() -> None:
+    # The gradients of all steps are equal, so their running mean is (1 - beta_1^t) times them.
+    chosen = Adam(kind="adam", learning_rate=0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3)
+    variables, gradients = variables_of(random_arrays(SEED)), random_arrays(SEED + 1)
+    optimizer = Optimizer(chosen, variables, [])
+    for step in range(1, 4):
+        before = [v.numpy() for v in variables]
+        optimizer.apply([tf.constant(g) for g in gradients])
+        for value, variable, gradient, scale in zip(
+            before, variables, gradients, optimizer.gradient_scales(), strict=True
+        ):
+            expected = value - 0.01 * scale.numpy() * (1 - 0.8**step) * gradient
+            # Differences of float32 numbers of about 1.
+            np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_sgd_scales_no_gradient() -> None:
+    optimizer = Optimizer(Sgd(), variables_of(random_arrays(SEED)), [])
+    assert [scale.numpy().tolist() for scale in optimizer.gradient_scales()] == [np.ones(s).tolist() for s in SHAPES]
+
+
 def test_sgd_without_momentum_subtracts_rate_times_gradient() -> None:
     variable = tf.Variable([1.0, 2.0])
     Optimizer(Sgd(learning_rate=0.5, momentum=0.0, nesterov=False), [variable], []).apply([tf.constant([4.0, -2.0])])

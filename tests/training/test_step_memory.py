@@ -65,6 +65,17 @@ def test_vgg19_trains_with_32_images_of_224_pixels_in_less_than_24_gib(recipe: s
     assert demand(f"imagenet/{recipe}", "training.batch_size=32").peak_bytes < 24 * GIB
 
 
+SHARPNESS = ("training.health.sharpness.every_steps=1", "training.health.sharpness.images=128")
+# After a product with the Hessian as well, of a batch of 128.
+MEASURED_WITH_SHARPNESS = {"xnor_res": 3.256, "float_res": 2.217}
+
+
+@pytest.mark.parametrize("recipe", MEASURED_WITH_SHARPNESS)
+def test_sharpness_needs_what_was_measured(recipe: str) -> None:
+    modelled = demand(recipe, "training.batch_size=128", *SHARPNESS)
+    assert 0.8 * modelled.peak_bytes / GIB <= MEASURED_WITH_SHARPNESS[recipe] <= modelled.needed_bytes / GIB
+
+
 # Below, 3×3 convolutions of one channel: ``first`` makes 4 channels of 8×8 pixels, ``second`` reads them as signs.
 SIDE, CHANNELS, CLASSES = 8, 4, 3
 
