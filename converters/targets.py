@@ -35,7 +35,8 @@ def check_target(flatbuffer: Flatbuffer, target: Target) -> None:
     Raises:
         ConversionError: naming them.
     """
-    custom = {op.name for op in flatbuffer.ops}.difference(OPERATORS.values(), TARGETS[target].custom_operators)
+    operators = {op.name for part in flatbuffer.subgraphs for op in part.ops}
+    custom = operators.difference(OPERATORS.values(), TARGETS[target].custom_operators)
     if custom:
         raise ConversionError(
             f"The flatbuffer has operators that nothing runs on {target}.",

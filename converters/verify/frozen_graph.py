@@ -66,7 +66,8 @@ class FrozenGraph(StepGraph[FrozenStep]):
                     if tensor.ref() in read:
                         numbers[tensor.ref()] = len(numbers)
         constants = _constants(function, chosen, numbers)
-        steps = [_step(function, numbers, constants, index, operation) for index, operation in enumerate(chosen)]
+        apart = _apart(chosen)
+        steps = [_step(apart, numbers, constants, index, operation) for index, operation in enumerate(chosen)]
         super().__init__(steps, numbers[logits.ref()])
 
 
@@ -113,13 +114,46 @@ def _as_it_stands() -> Iterator[None]:
         )
 
 
+def _feeds(operation: Any) -> list[Any]:
+    """What it reads. An operand that is read twice is fed once."""
+    return list({tensor.ref(): tensor for tensor in operation.inputs}.values())
+
+
+def _apart(chosen: Sequence[Any]) -> Any:
+    """A function of these operations, each with placeholders in place of what it reads.
+
+    Pruned from the whole graph, the function of one operation would hold the weights of all operations before it.
+    """
+    graph = tf.compat.v1.GraphDef()
+    for index, operation in enumerate(chosen):
+        names = {}
+        for place, tensor in enumerate(_feeds(operation)):
+            names[tensor.ref()] = _placeholder(index, place)
+            node = graph.node.add(name=_placeholder(index, place), op="Placeholder")
+            node.attr["dtype"].type = tensor.dtype.as_datatype_enum
+            node.attr["shape"].shape.CopyFrom(tensor.shape.as_proto())
+        node = graph.node.add()
+        node.CopyFrom(operation.node_def)
+        # Where it would run beside another operation of the whole graph.
+        node.attr.pop("_class", None)
+        del node.input[:]
+        node.input.extend(names[tensor.ref()] for tensor in operation.inputs)
+    return tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+
+
+def _placeholder(index: int, place: int) -> str:
+    return f"operand_{place}_of_step_{index}"
+
+
 def _step(
-    function: Any, numbers: Mapping[Any, int], constants: Mapping[Any, Any], index: int, operation: Any
+    apart: Any, numbers: Mapping[Any, int], constants: Mapping[Any, Any], index: int, operation: Any
 ) -> FrozenStep:
-    # An operand that is read twice is fed once.
-    feeds = list({tensor.ref(): tensor for tensor in operation.inputs}.values())
+    feeds = _feeds(operation)
     made = [tensor for tensor in operation.outputs if tensor.ref() in numbers]
-    pruned = function.prune(feeds, made)
+    at = apart.graph.get_tensor_by_name
+    pruned = apart.prune(
+        [at(f"{_placeholder(index, place)}:0") for place in range(len(feeds))], [at(tensor.name) for tensor in made]
+    )
     moving = [tensor for tensor in feeds if tensor.ref() in numbers]
     places = {tensor.ref(): place for place, tensor in enumerate(moving)}
 

@@ -1,9 +1,10 @@
 """What a flatbuffer may contain on each processor, and what form a network takes unless told."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
-from tiny_flatbuffers import float_flatbuffer, packed_flatbuffer
+from tiny_flatbuffers import float_flatbuffer, loop_flatbuffer, packed_flatbuffer
 from tiny_layers import Writer
 
 from converters.targets import TARGETS, check_target, default_format
@@ -34,6 +35,16 @@ def test_refuses_an_operator_without_a_kernel_by_its_name(target: Target) -> Non
         check_target(flatbuffer, target)
     assert caught.value.received == "edgetpu-custom-op, theirs-too"
     assert "LceBconv2d" in (caught.value.allowed or "")
+
+
+def test_refuses_a_custom_operator_of_a_loop() -> None:
+    flatbuffer = parse_flatbuffer(loop_flatbuffer(), "model")
+    check_target(flatbuffer, "aarch64")
+    main, condition, body = flatbuffer.subgraphs
+    inside = replace(body, ops=(replace(body.ops[0], name="theirs"),))
+    with pytest.raises(ConversionError) as caught:
+        check_target(replace(flatbuffer, subgraphs=(main, condition, inside)), "aarch64")
+    assert caught.value.received == "theirs"
 
 
 def test_refuses_a_builtin_operator_of_a_later_schema() -> None:

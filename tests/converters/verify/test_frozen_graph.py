@@ -37,6 +37,23 @@ def test_taking_the_steps_one_by_one_gives_what_the_model_gives() -> None:
     assert graph.maker(0) is None
 
 
+def test_the_function_of_a_step_holds_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tf.constant(np.random.default_rng(1).normal(size=(64, 64)).astype(np.float32))
+    model = FrozenModel(lambda image: tf.nn.relu(image @ weights) @ weights, (8, 64), "net")
+    sizes = []
+    prune = type(model.function).prune
+
+    def measured(function: Any, feeds: Any, fetches: Any) -> Any:
+        found = prune(function, feeds, fetches)
+        # Without feeds: the weights themselves, once.
+        sizes.extend([found.graph.as_graph_def().ByteSize()] if feeds else [])
+        return found
+
+    monkeypatch.setattr(type(model.function), "prune", measured)
+    assert len(FrozenGraph(model).steps) == len(sizes) >= 3
+    assert max(sizes) < 64 * 64
+
+
 def test_a_step_may_read_a_map_twice_and_give_several() -> None:
     def infer(x: Any) -> Any:
         one, other = tf.split(x * x, [1, 2], axis=3)
