@@ -40,7 +40,7 @@ def sharpness_panels(run: str, epochs: Sequence[EpochLine]) -> tuple[Panel, ...]
     # The last measurement is always there.
     measured = measured[::-1][::every][::-1]
     eigenvalues = [*_curves(measured, EIGENVALUES), *_curves(measured, {"stable_line": LINE})]
-    words = "largest eigenvalue" + (", preconditioned" if any(each.preconditioned for each in measured) else "")
+    words = "curvature" + (", preconditioned" if any(each.preconditioned for each in measured) else "")
     found = (_panel(run, words, eigenvalues), _panel(run, "share, 0 … 1", _curves(measured, SHARES)))
     return tuple(panel for panel in found if panel is not None)
 

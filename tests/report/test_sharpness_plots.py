@@ -20,7 +20,7 @@ def epochs_of(*curvature: Curvature) -> list[EpochLine]:
 
 def test_sharpness_stands_beside_the_stable_line() -> None:
     (panel,) = sharpness_panels("a_run", epochs_of(*(measured(10 * i, sharpness=4.0 * i) for i in (1, 2, 3, 4))))
-    assert panel.description == "a_run: largest eigenvalue. Step 40: sharpness 16; stable line 20."
+    assert panel.description == "a_run: curvature. Step 40: sharpness 16; stable line 20."
     # A curve of four points, a line of four, and a key for each.
     assert panel.svg.count('class="line s0"') == 2
     assert panel.svg.count('class="line s5 dashed"') == 2
@@ -37,7 +37,7 @@ def test_what_is_no_sharpness_is_not_called_so() -> None:
     }
     eigenvalues, shares = sharpness_panels("a_run", epochs_of(measured(7, **figures)))
     assert eigenvalues.description == (
-        "a_run: largest eigenvalue, preconditioned. Step 7: sharpness of the smooth surrogate 30; "
+        "a_run: curvature, preconditioned. Step 7: sharpness of the smooth surrogate 30; "
         "curvature of the straight-through field -5; stable line 20."
     )
     assert shares.description == (

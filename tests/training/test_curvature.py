@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from processes import modules_after
 
 from edgehybrid.training import curvature
 from edgehybrid.training.curvature import Product, field_curvature, largest_eigenvalue
@@ -96,3 +97,7 @@ def test_the_asymmetry_estimates_norms_along_the_last_vector() -> None:
 
 def test_a_field_without_change_has_no_curvature() -> None:
     assert field_curvature(lambda vector: 0 * vector, 10) == (0, 0, 0)
+
+
+def test_who_measures_no_sharpness_does_not_load_lanczos() -> None:
+    assert "scipy.sparse.linalg" not in modules_after("import edgehybrid.training.curvature")
