@@ -17,14 +17,16 @@ def straight_through(quantiser: Any, x: Any) -> Any:
 
 def smooth(slope: float) -> Quantise:
     r"""Quantisers with a gradient that is their own: tanh(k·x) for the sign, and for several bits the clip to [-1, 1]
-    without the steps.
+    without the steps; x itself where nothing is clipped.
 
     For k → ∞ tanh(k·x) is the sign, but for x = 0, and its curvature, up to 0.77 k², grows without bound. So sharpness
     of a surrogate belongs to its slope k.
     """
 
     def quantise(quantiser: Any, x: Any) -> Any:
-        return tf.tanh(slope * x) if quantiser.precision == 1 else tf.clip_by_value(x, -1.0, 1.0)
+        if quantiser.precision == 1:
+            return tf.tanh(slope * x)
+        return tf.clip_by_value(x, -1.0, 1.0) if quantiser.clip else x
 
     return quantise
 

@@ -65,6 +65,7 @@ def test_the_smooth_sign_is_a_tanh_with_its_own_derivatives(x: float, slope: flo
 def test_of_several_bits_the_steps_are_left_out() -> None:
     values = tf.constant([-3.0, -1.0, -0.4, 0.0, 0.7, 2.0])
     assert smooth(3.0)(quantizer(2), values).numpy() == pytest.approx([-1, -1, -0.4, 0, 0.7, 1])
+    assert smooth(3.0)(quantizer(2, clip=False), values).numpy() == pytest.approx(values.numpy())
 
 
 def test_a_steep_surrogate_is_the_network() -> None:
