@@ -106,11 +106,17 @@ def _size(tap: Tap, value: NDArray[Any]) -> int:
 
 
 def _layers(computes: str) -> set[str]:
-    """Every part of a name of TensorFlow's that may be the name of a layer."""
+    """Every part of a name of TensorFlow's that may be the name of a layer.
+
+    A name that is taken gets a number behind it, of which nothing tells it from the name's own digits: the third
+    ``bn/FusedBatchNormV3`` is ``bn/FusedBatchNormV33``.
+    """
     found = set()
     for piece in computes.split(";"):
-        parts = piece.split("/")
-        found |= {"/".join(parts[a:b]) for a in range(len(parts)) for b in range(a + 1, len(parts) + 1)}
+        digits = len(piece) - len(piece.rstrip("0123456789"))
+        for name in (piece[: len(piece) - count] for count in range(digits + 1)):
+            parts = name.split("/")
+            found |= {"/".join(parts[a:b]) for a in range(len(parts)) for b in range(a + 1, len(parts) + 1)}
     return found
 
 

@@ -52,6 +52,12 @@ def test_candidates_have_the_size_of_the_value(graph: KerasGraph) -> None:
     assert candidates(graph, [Tap(0, "other/name")], [size], -1) == [[]]
 
 
+def test_a_number_behind_a_name_that_was_taken_does_not_hide_the_layer(graph: KerasGraph) -> None:
+    size = graph.size(graph.output)
+    plain, numbered = (candidates(graph, [Tap(0, name)], [size], -1) for name in ("net/conv", "other/name7;net/conv12"))
+    assert plain == numbered != [[]]
+
+
 def test_without_takes_one_pair_out() -> None:
     assert Pairs({1: [0, 2], 3: [4]}).without(1, 2) == Pairs({1: [0], 3: [4]})
     assert Pairs({1: [0], 3: [4]}).without(1, 0) == Pairs({3: [4]})
