@@ -39,7 +39,7 @@ class _ListedByDefault(Commands):
 @click.group(
     name="results",
     cls=_ListedByDefault,
-    short_help="List, show, export or import the rows, or add a meter's energy.",
+    short_help="List, show, export or import rows; add a meter's energy.",
 )
 def results_command() -> None:
     """List the logged rows, show one, export or import them, add what a meter measured. Without a command: list."""

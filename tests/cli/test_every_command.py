@@ -15,7 +15,7 @@ from edgehybrid import results
 
 COMMANDS = (
     *("train", "convert", "evaluate", "benchmark", "devices", "cost", "explain"),
-    *("calibrate", "predict", "proxy", "results", "report", "demo"),
+    *("significance", "prune", "calibrate", "predict", "proxy", "results", "report", "demo"),
 )
 
 
@@ -43,7 +43,7 @@ def test_help_cuts_no_sentence_off_and_has_the_order_of_the_flow(tmp_path: Path)
         ("network.width=0.01", "without a filter"),
         ("network.placement.full_precision=[stage9]", "names nothing in this network"),
         ("training.epoch=3", "Did you mean"),
-        ("network.architecture=resnet21", "Did you mean 'resnet20'?"),
+        ("network.architecture=vgg18", "Did you mean 'vgg19'?"),
     ],
 )
 @pytest.mark.parametrize("command", ["train", "cost"])

@@ -95,13 +95,14 @@ def test_larqs_summary_shows_the_bits_and_the_weights_of_every_quantised_layer(
 ) -> None:
     network, model = built
     larq.models.summary(model)
-    # A row: name, bits of the input, four numbers of the output's shape, quantised weights, …
+    # A row: name, bits of the input, four numbers of the output's shape, weights of each number of bits, …
     rows = {words[0]: words for line in capsys.readouterr().out.splitlines() if (words := line.strip("| ").split())}
     for layer in network:
         if not layer.is_float:
             row = rows[f"{layer.name}_quantised" if layer.is_split else layer.name]
             weights = layer.weights // layer.out_channels * layer.quantised_filters
-            assert (row[1], row[6]) == (str(layer.activation_bits), str(weights)), layer.name
+            of_bits = sorted({other.weight_bits for other in network if not other.is_float}).index(layer.weight_bits)
+            assert (row[1], row[6 + of_bits]) == (str(layer.activation_bits), str(weights)), layer.name
 
 
 @pytest.mark.parametrize("pad_value", [0, 1])
