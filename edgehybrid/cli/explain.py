@@ -12,8 +12,9 @@ from edgehybrid.console.options import (
     refuse_runs_beside_path,
     refuse_without,
     runs_option,
+    unwritable_is_said,
 )
-from edgehybrid.errors import EdgehybridError, UsageError
+from edgehybrid.errors import UsageError
 
 
 @click.command(short_help="Say what a flatbuffer holds, and why it is not smaller.")
@@ -103,13 +104,7 @@ def _path(runs: Path, model: str | None) -> Path:
 def _write(contents: dict[Path, bytes]) -> None:
     from edgehybrid.files import make_folder, write_together
 
-    try:
+    with unwritable_is_said(contents):
         for folder in {file.parent for file in contents}:
             make_folder(folder, exist_ok=True)
         write_together(contents)
-    except OSError as error:
-        raise EdgehybridError(
-            f"The output cannot be written: {error}.",
-            received=", ".join(map(str, contents)),
-            next_step="Make room, or name another place.",
-        ) from error

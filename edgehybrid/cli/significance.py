@@ -12,9 +12,9 @@ from edgehybrid.console.options import (
     refuse_runs_beside_path,
     refuse_without,
     runs_option,
+    unwritable_is_said,
     was_typed,
 )
-from edgehybrid.errors import EdgehybridError
 from edgehybrid.recipe.network import MAX_QUANTISED_BITS
 
 
@@ -82,12 +82,8 @@ def significance(
         contents[out] = proposed_recipe(folder.recipe, found, bits).to_short_yaml().encode()
     if plot is not None:
         contents[plot] = curves_svg(found).encode()
-    try:
+    with unwritable_is_said(contents):
         write_together(contents)
-    except OSError as error:
-        raise EdgehybridError(
-            f"The output cannot be written: {error}.", received=", ".join(map(str, contents))
-        ) from error
     text = significance_text(found)
     if out is not None:
         text += f"\nNext: edgehybrid train {out}"

@@ -1,6 +1,7 @@
 """The options that several commands have, and how pairs of options are refused that cannot both be meant."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -81,6 +82,19 @@ def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
     """Refuses an output that is there already."""
     if path.exists() and not overwrite:
         raise EdgehybridError(f"{what} exists already.", received=path, next_step="Add --overwrite to replace it.")
+
+
+@contextmanager
+def unwritable_is_said(paths: Iterable[Path]) -> Iterator[None]:
+    """For the time in which outputs are written: a disk that refuses becomes one message that names them."""
+    try:
+        yield
+    except OSError as error:
+        raise EdgehybridError(
+            f"The output cannot be written: {error}.",
+            received=", ".join(map(str, paths)),
+            next_step="Make room, or name another place.",
+        ) from error
 
 
 def was_typed(option: str) -> bool:

@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recipe_files import GOOD, leaves, write
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks import network_of
@@ -16,30 +16,6 @@ from edgehybrid.recipe import load_recipe, recipe_names
 from edgehybrid.recipe.yaml_source import dump_yaml
 
 NAMES = recipe_names()
-GOOD = """\
-name: my_network
-description: A network of my own
-data:
-  dataset: cifar100
-network:
-  architecture: resnet20
-"""
-
-
-def write(folder: Path, text: str, name: str = "my_network.yaml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def leaves(section: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
 # Finding a recipe.
 
 

@@ -5,25 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recipe_files import GOOD, write
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.recipe import Recipe, load_recipe, recipe_names
 
 NAMES = recipe_names()
-GOOD = """\
-name: my_network
-description: A network of my own
-data:
-  dataset: cifar100
-network:
-  architecture: resnet20
-"""
-
-
-def write(folder: Path, text: str, name: str = "my_network.yaml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_fills_in_every_default(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 from pydantic import ValidationError
+from recipe_files import leaves
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks import network_of
@@ -27,14 +28,6 @@ README = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(encodin
 def raw(name: str) -> dict[str, Any]:
     """A shipped recipe as its file says, without defaults."""
     return read_yaml(recipes_folder() / f"{name}.yaml").data
-
-
-def leaves(section: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
 
 
 # The shipped recipes.
