@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edgehybrid.data.source import images_at_once
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.model.layers import LatentConv2D
+from edgehybrid.model.levels import MOST_LEVEL
 from edgehybrid.recipe.training import Bop, Training
 from edgehybrid.runs.epoch_line import LayerHealth
 
@@ -31,7 +32,7 @@ class HealthMonitor:
     """
 
     def __init__(self, model: Any) -> None:
-        self._layers = [layer for layer in model.layers if isinstance(layer, ScaledQuantConv2D)]
+        self._layers = [layer for layer in model.layers if isinstance(layer, LatentConv2D)]
         self._probe = keras.Model(model.input, [layer.input for layer in self._layers]) if self._layers else None
         self.memory: dict[str, NDArray[Any]] = {
             f"first_alpha.{layer.name}": layer.alpha().numpy() for layer in self._layers
@@ -48,7 +49,8 @@ class HealthMonitor:
 
         - ``sign_flip_percent``: weights whose sign is another than when the epoch began.
         - ``dead_percent``: weights with |W| > 1 (|Ŵ|, if standardised), where the sign passes no gradient.
-        - ``plus_one_percent``: share of +1 among the layer's quantised inputs (of values ≥ 0, for more bits).
+        - ``plus_one_percent``: share of +1 among the layer's quantised inputs (of values in the upper half, for more
+          bits).
         - ``constant_channel_percent``: input channels that have one sign for 99.9 % of their values.
         - ``alpha``: mean over the filters; ``alpha_drift_percent``: mean |alpha - first| over mean first.
 
@@ -68,7 +70,8 @@ class HealthMonitor:
             part = images[begin : begin + at_once]
             inputs = tf.nest.flatten(probe(part, training=False))
             for layer, x in zip(self._layers, inputs, strict=True):
-                is_plus = tf.cast(layer.input_quantizer(x) >= 0, tf.float32)
+                quantizer = layer.input_quantizer
+                is_plus = tf.cast((x if quantizer is None else quantizer(x)) >= _middle(quantizer), tf.float32)
                 share = tf.reduce_mean(is_plus, axis=[0, 1, 2]).numpy()
                 sums[layer.name] += len(part) * share.astype(np.float64)
         return (sums[layer.name] / len(images) for layer in self._layers)
@@ -134,6 +137,13 @@ def hints(health: Health, training: Training, epoch: int) -> tuple[str, ...]:
             )
         )
     return tuple(found)
+
+
+def _middle(quantizer: Any) -> float:
+    """Between the lower and the upper values of a layer's inputs; the first layer of a network of levels has no
+    quantizer, as its inputs are levels.
+    """
+    return MOST_LEVEL / 2 if quantizer is None else getattr(quantizer, "middle", 0.0)
 
 
 def _packed_signs(layer: Any) -> NDArray[np.uint8]:
