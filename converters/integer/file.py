@@ -13,8 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from converters.filter_planes import packed_words
 from converters.graph import Graph, Node, Value, constant
 from converters.graph_file import flatbuffer_of
-from converters.integer.network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step
-from converters.integer.thresholds import Integers
+from converters.integer.network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step, Thresholds
 from edgehybrid.model.levels import PIXEL_MAX
 
 PLANES = 2
@@ -43,9 +42,11 @@ def _node(step: Step, values: Mapping[str, Value], channels: Mapping[str, int]) 
         return Node("EdgehybridScores", [source, multipliers], [Value(step.name, (1, count))]), count
     side = source.shape[1]
     if isinstance(step, Levels):
-        count = len(step.thresholds)
+        count = len(step.thresholds.table)
         output = _levels(step.name, side, count)
-        return Node("EdgehybridLevels", [source, _thresholds(step, step.thresholds)], [output], {"channels": count}), count
+        return Node(
+            "EdgehybridLevels", [source, _thresholds(step.name, step.thresholds)], [output], {"channels": count}
+        ), count
     count, side = len(step.filters), -(-side // step.stride)
     options = {
         "channels_in": channels[step.source],
@@ -55,7 +56,7 @@ def _node(step: Step, values: Mapping[str, Value], channels: Mapping[str, int]) 
     inputs = [
         source,
         constant(f"{step.name}/filter", packed_words(step.filters)),
-        None if step.thresholds is None else _thresholds(step, step.thresholds),
+        None if step.thresholds is None else _thresholds(step.name, step.thresholds),
         None if step.residual is None else values[step.residual],
     ]
     output = _sums(step, side, count) if step.thresholds is None else _levels(step.name, side, count)
@@ -72,5 +73,5 @@ def _sums(step: Convolution, side: int, channels: int) -> Value:
     return Value(step.name, (1, side, side, channels), "int16" if largest <= INT16_MAX else "int32")
 
 
-def _thresholds(step: Step, thresholds: Integers) -> Value:
-    return constant(f"{step.name}/thresholds", thresholds.astype(np.int32))
+def _thresholds(name: str, thresholds: Thresholds) -> Value:
+    return constant(f"{name}/thresholds", thresholds.table.astype(np.int32))

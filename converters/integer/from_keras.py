@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.integer.network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step
+from converters.integer.network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step, Thresholds
 from converters.integer.thresholds import MOST_LEVEL, Integers, Normalisation, Reals, thresholds_of
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.levels import PIXEL_MAX, Thermometer
@@ -46,7 +46,7 @@ class _Walk:
         for node in self._network.graph:
             if node.op == "thermometer":
                 self._levels[node.name] = node.name
-                self._steps.append(Levels(node.name, "image", self._thermometer(node.name)))
+                self._steps.append(Levels(node.name, "image", Thresholds(self._thermometer(node.name))))
             elif node.op == "layer":
                 self._add_layer(node)
             elif node.op == "batch_norm":
@@ -79,11 +79,11 @@ class _Walk:
             )
         thresholds = None
         if [reader.op for reader in readers] == ["batch_norm"]:
-            thresholds = thresholds_of(self._normalisation(readers[0].name), scales, least, most)
+            thresholds = self._thresholds(readers[0].name, scales, least, most)
             self._levels[readers[0].name] = node.name
         source = self._levels[node.inputs[0]]
         self._steps.append(
-            Convolution(node.name, source, filters, layer.stride, residual, thresholds, least, most)
+            Convolution(node.name, source, filters, layer.stride, residual, thresholds, scales, least, most)
         )
         self._sums[name or node.name] = (node.name, scales, least, most)
 
@@ -103,13 +103,17 @@ class _Walk:
         if node.name in self._levels:
             return
         source, scales, least, most = self._sums[node.inputs[0]]
-        self._steps.append(Levels(node.name, source, thresholds_of(self._normalisation(node.name), scales, least, most)))
+        self._steps.append(Levels(node.name, source, self._thresholds(node.name, scales, least, most)))
         self._levels[node.name] = node.name
+
+    def _thresholds(self, name: str, scales: Reals, least: Integers, most: Integers) -> Thresholds:
+        return Thresholds(thresholds_of(self._normalisation(name), scales, least, most), name, scales)
 
     def _normalisation(self, name: str) -> Normalisation:
         layer = self._model.get_layer(name)
         numbers = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
-        return Normalisation(*(number.numpy().astype(np.float64) for number in numbers), layer.epsilon)
+        gamma, beta, mean, variance = (number.numpy().astype(np.float64) for number in numbers)
+        return Normalisation(gamma, beta, mean, variance, layer.epsilon)
 
     def _thermometer(self, name: str) -> Integers:
         """The least stored pixel of each level, channel i·colours + c as ``Thermometer`` has them."""

@@ -2,23 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.integer.thresholds import Integers, apply_thresholds
+from converters.integer.thresholds import Integers, Reals, apply_thresholds
 
 # Stored pixels are 8-bit integers with a sign.
 PIXEL_ZERO = 128
 
 
 @dataclass(frozen=True, eq=False)
+class Thresholds:
+    """What stands for a BatchNorm and the quantiser behind it.
+
+    Attributes:
+        table: (C, 4), as ``thresholds_of`` gives them.
+        normalisation: the BatchNorm's node.
+        scales: (C,), what 1 of the integers that are compared is worth to it.
+    """
+
+    table: Integers
+    normalisation: str = ""
+    scales: Reals | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Levels:
-    """The levels of a map of integers, by thresholds (C, 4) as ``thresholds_of`` gives them."""
+    """The levels of a map of integers."""
 
     name: str
     source: str
-    thresholds: Integers
+    thresholds: Thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +44,8 @@ class Convolution:
     Attributes:
         filters: int8 (O, k, k, I).
         residual: the map of integers that is added, if any.
-        thresholds: (O, 4), where the levels of the sums are what is given.
+        thresholds: where the levels of the sums are what is given.
+        scales: (O,), what 1 of the sums is worth in the float network.
         least, most: what each channel's sums can be, (O,), the residual included.
     """
 
@@ -37,7 +54,8 @@ class Convolution:
     filters: NDArray[np.int8]
     stride: int
     residual: str | None
-    thresholds: Integers | None
+    thresholds: Thresholds | None
+    scales: Reals
     least: Integers
     most: Integers
 
@@ -62,32 +80,34 @@ class IntegerNetwork:
     image_channels: int
     steps: tuple[Step, ...]
 
-    def values(self, images: NDArray[np.floating]) -> Mapping[str, NDArray[np.generic]]:
+    def values(self, images: NDArray[np.float32]) -> Mapping[str, NDArray[Any]]:
         """What each step gives: levels and sums int64 (n, side, side, C), logits float32 (n, classes).
 
         Args:
             images: pixels / 255, (n, side, side, channels).
         """
-        values: dict[str, NDArray[np.generic]] = {"image": np.rint(images * 255).astype(np.int64) - PIXEL_ZERO}
+        values: dict[str, NDArray[Any]] = {"image": np.rint(images * 255).astype(np.int64) - PIXEL_ZERO}
         for step in self.steps:
             values[step.name] = _apply(step, values)
         return values
 
-    def logits(self, images: NDArray[np.floating]) -> NDArray[np.float32]:
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, classes)."""
-        return np.asarray(self.values(images)[self.steps[-1].name], np.float32)
+        logits: NDArray[np.float32] = self.values(images)[self.steps[-1].name]
+        return logits
 
 
-def _apply(step: Step, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
-    source = np.asarray(values[step.source], np.int64)
+def _apply(step: Step, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    source = values[step.source]
     if isinstance(step, Levels):
-        return apply_thresholds(source, step.thresholds)
+        return apply_thresholds(source, step.thresholds.table)
     if isinstance(step, Scores):
-        return source.sum(axis=(1, 2)).astype(np.float32) * step.multipliers
+        scores: NDArray[np.float32] = source.sum(axis=(1, 2)).astype(np.float32) * step.multipliers
+        return scores
     sums = convolve(source, step.filters, step.stride)
     if step.residual is not None:
-        sums = sums + np.asarray(values[step.residual], np.int64)
-    return sums if step.thresholds is None else apply_thresholds(sums, step.thresholds)
+        sums = sums + values[step.residual]
+    return sums if step.thresholds is None else apply_thresholds(sums, step.thresholds.table)
 
 
 def convolve(levels: Integers, filters: NDArray[np.int8], stride: int) -> Integers:

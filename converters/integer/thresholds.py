@@ -16,7 +16,7 @@ LEVELS_A_UNIT = MOST_LEVEL / 2
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    r"""BatchNorm when it does not train, of channels x: $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$; all (C,)."""
+    r"""BatchNorm after training, all (C,): $\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$."""
 
     gamma: Reals
     beta: Reals
@@ -69,7 +69,8 @@ def apply_thresholds(x: Integers, thresholds: Integers) -> Integers:
     """The levels of (…, C'), where channel c of the C in ``thresholds`` reads channel c modulo C'."""
     channels = len(thresholds)
     tiled = np.concatenate([x] * (channels // x.shape[-1]), axis=-1) * thresholds[:, MOST_LEVEL]
-    return sum((tiled >= thresholds[:, place]).astype(np.int64) for place in range(MOST_LEVEL))
+    levels: Integers = np.sum(tiled[..., None] >= thresholds[:, :MOST_LEVEL], axis=-1, dtype=np.int64)
+    return levels
 
 
 def _first(is_reached: Callable[[Integers], NDArray[np.bool_]], low: Integers, high: Integers) -> Integers:

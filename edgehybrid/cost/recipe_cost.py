@@ -21,10 +21,10 @@ class RecipeCost:
     """The cost of a recipe's network beside its two references.
 
     The references are the full-precision and the XNOR network of the same architecture, input and classes, of
-    width 1 and without added residual connections, whatever the recipe has; an ERN's have its depth and stages. A ratio above 1 means that the
-    recipe needs less than the reference. Source: the 1.5x to 3x rows of the paper's Table 4 and Hybrid-VGG A
-    of Table 6 were computed so; section 3.1 of its text does not name the width, and has the ratios upside
-    down.
+    width 1 and without added residual connections, whatever the recipe has; those of an ERN have its depth and
+    stages. A ratio above 1 means that the recipe needs less than the reference. Source: the 1.5x to 3x rows of the
+    paper's Table 4 and Hybrid-VGG A of Table 6 were computed so; section 3.1 of its text does not name the width, and
+    has the ratios upside down.
 
     Attributes:
         peak_activation_bits: see edgehybrid/census/activation_memory.py; (every number in 32 bits, packed).
@@ -96,9 +96,7 @@ def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
 
 
 @cache
-def _reference_network(
-    name: str, architecture: str, ern: Ern, image_side: int, channels: int, classes: int
-) -> Network:
+def _reference_network(name: str, architecture: str, ern: Ern, image_side: int, channels: int, classes: int) -> Network:
     placement = FULL_PRECISION if name == "fp" else XNOR
     part = NetworkRecipe.model_validate({"architecture": architecture, "ern": ern, "placement": placement})
     return build_network(f"{architecture}_{name}", part, image_side, channels, classes)

@@ -24,7 +24,8 @@ class QuantizeLevels(larq.quantizers.Quantizer):
       y = \text{step} \cdot q$$
 
     $$\frac{\partial L}{\partial x} = \frac{n \cdot \text{step}}{2} \, g \,
-      \bigl(1 + \delta \operatorname{sign}(g) (x - 2 q / n)\bigr) \text{ for } 0 \le x \le 2, \quad 0 \text{ elsewhere}$$
+      \bigl(1 + \delta \operatorname{sign}(g) (x - 2 q / n)\bigr) \text{ for } 0 \le x \le 2,
+      \quad 0 \text{ elsewhere}$$
 
     with g the gradient of y. For 2 bits a level is reached at 1/3, 1 and 5/3; a step of 2/3 makes y an estimate of x,
     a step of 1 the level itself. δ > 0 is EWGS (Lee et al. 2021, arXiv:2104.00903), which pushes x towards or off its

@@ -4,6 +4,7 @@ Source: Takahashi et al. 2024 (arXiv:2410.11553), sections 3 and 4; released cod
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks.network import GraphBuilder, Kind, Layer, Node
@@ -95,7 +96,7 @@ def graph(part: NetworkRecipe, layers: tuple[Layer, ...]) -> tuple[Node, ...]:
         return g.add_node("batch_norm", f"{name}_bn", source)
 
     x = g.add_node("layer", _STEM[0], g.add_node("thermometer", "thermometer", "image"))
-    for before, name in zip(_STEM, _STEM[1:], strict=False):
+    for before, name in pairwise(_STEM):
         x = g.add_node("layer", name, activated(name, normalised(before, x)))
     blocks = dict.fromkeys(layer.name.rpartition("_")[0] for layer in layers if layer.stage)
     for block in blocks:
@@ -104,7 +105,7 @@ def graph(part: NetworkRecipe, layers: tuple[Layer, ...]) -> tuple[Node, ...]:
         y = g.add_node("layer", members[0], activated(members[0], a))
         if (shortcut := f"{block}_shortcut") in by_name:
             skip = g.add_node("layer", shortcut, activated(shortcut, a))
-        for before, name in zip(members, members[1:], strict=False):
+        for before, name in pairwise(members):
             y = g.add_node("layer", name, activated(name, normalised(before, y)))
         x = g.add_node("add", block, y, skip)
     x = g.add_node("batch_norm", "classifier_input_bn", x)

@@ -29,8 +29,8 @@ class Layer:
             the map that the layer reads.
         float_filters: how many of the filters are in full precision; all of them in a full-precision layer.
         float_filter_input: what the full-precision filters of a split layer read: the real map, or its sign.
-        level_step: of a layer that reads levels 0, 1, 2 …, the difference of two; None where it reads values in [-1, 1].
-        adds_to_residual: whether its filters are ±1/p with the p of all such layers, so that sums of maps are integers.
+        level_step: of a layer that reads levels 0, 1, 2 …, what one is worth; None where it reads values in [-1, 1].
+        adds_to_residual: whether its filters are ±1/p, p that of all such layers, so that sums of maps are integers.
         reason: the selector of the recipe that decided the bits; ``float_fraction`` where that field put filters in
             full precision; ``quantised`` where no selector named the layer.
     """

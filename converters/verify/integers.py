@@ -1,0 +1,100 @@
+"""Checks the flatbuffer of a network of levels: every layer of Keras against its integers, then the runtime's logits.
+
+The integers of ``IntegerNetwork`` stand between the two. The runtime must give its logits to the bit. Keras computes in
+float32, where a level may turn at its edge; so each of its layers is given the integers' own levels, and must give
+their sums but for rounding.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.integer.network import Convolution, IntegerNetwork, Levels, convolve
+from converters.integer.thresholds import LEVELS_A_UNIT, Reals
+from converters.verify.agreement import RELATIVE_TOLERANCE, Agreement, agreement, keras_logits
+from converters.verify.bounds import Floats
+from edgehybrid.data.arrays import Labels
+from edgehybrid.errors import ConversionError
+from edgehybrid.runtime.interpreter import Interpreter
+
+# Of each convolution's own largest sum. Some 5,000 float32 products are added, whose roundings are of 6e-8 each.
+SUM_TOLERANCE = 1e-5
+# Of a level's width. The float32 BatchNorm rounds what it adds and multiplies, which are a few units in size.
+EDGE_TOLERANCE = 1e-4
+# The integers of a map of 32×32 take 0.1 s for 4 images; those of 224×224, seconds.
+MOST_PIXELS = 1 << 14
+
+
+def verify_integers(
+    model: Any, integers: IntegerNetwork, content: bytes, images: Floats, labels: Labels | None
+) -> Agreement:
+    """Runs all on images (n, side, side, channels), pixels / 255: the integers on the first of them.
+
+    Raises:
+        ConversionError: the runtime's logits are not those of the integers, or a layer of Keras gives other sums or
+            levels than rounding can explain.
+    """
+    first = images[: max(2, MOST_PIXELS // images.shape[1] ** 2)]
+    values = integers.values(first)
+    _check_layers(model, integers, values)
+    converted = Interpreter(content).predict(images)
+    expected = np.asarray(values[integers.steps[-1].name], np.float32)
+    wrong = converted[: len(first)] != expected
+    if wrong.any():
+        image, category = np.argwhere(wrong)[0]
+        raise _wrong(
+            f"class {category} of image {image} is {converted[image, category]:.9g} in the native runtime",
+            f"{expected[image, category]:.9g}, as the integers have it",
+        )
+    logits = keras_logits(model, images)
+    differs = ~(np.abs(converted - logits).max(axis=1) <= RELATIVE_TOLERANCE * np.abs(logits).max())
+    return agreement(logits, converted, labels, int(differs.sum()))
+
+
+def _check_layers(model: Any, integers: IntegerNetwork, values: Mapping[str, NDArray[Any]]) -> None:
+    for step in integers.steps:
+        if isinstance(step, Convolution):
+            sums = convolve(values[step.source], step.filters, step.stride)
+            _check_convolution(model.get_layer(step.name), values[step.source], sums * step.scales)
+            _check_levels(model, step, sums, values)
+        elif isinstance(step, Levels):
+            _check_levels(model, step, values[step.source], values)
+
+
+def _check_convolution(layer: Any, levels: NDArray[Any], expected: Reals) -> None:
+    """Keras' layer quantises what it reads: it gets the middle of each level. The first one reads levels."""
+    is_first = layer.input_quantizer is None
+    y = np.asarray(layer(levels.astype(np.float32) / np.float32(1 if is_first else LEVELS_A_UNIT)))
+    error, tolerance = np.abs(y - expected).max(), SUM_TOLERANCE * np.abs(expected).max()
+    if not error <= tolerance:
+        raise _wrong(f"sums of layer '{layer.name}' differ by {error:.3g}", f"at most {tolerance:.3g}")
+
+
+def _check_levels(
+    model: Any, step: Convolution | Levels, x: NDArray[np.int64], values: Mapping[str, NDArray[Any]]
+) -> None:
+    """Keras' BatchNorm, of the same integers, must lie in the same levels, or at their edges."""
+    if step.thresholds is None or step.thresholds.scales is None:
+        return
+    normalised = np.asarray(
+        model.get_layer(step.thresholds.normalisation)((x * step.thresholds.scales).astype(np.float32))
+    )
+    place = np.clip(normalised.astype(np.float64), 0, 2) * LEVELS_A_UNIT + 0.5
+    is_near = np.abs(place - np.rint(place)) <= EDGE_TOLERANCE * (1 + np.abs(normalised))
+    wrong = (np.floor(place) != values[step.name]) & ~is_near
+    if wrong.any():
+        raise _wrong(
+            f"{int(wrong.sum())} of {wrong.size} levels behind '{step.thresholds.normalisation}' are others",
+            "the same, but where a number lies at the edge of its level",
+        )
+
+
+def _wrong(received: str, allowed: str) -> ConversionError:
+    return ConversionError(
+        "The flatbuffer does not compute what the Keras model computes.",
+        received=received,
+        allowed=allowed,
+        next_step="Nothing was written. Please report the recipe: the converter changes this network.",
+    )
