@@ -65,6 +65,16 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _levels_have_no_surrogate(self) -> "Recipe":
+        """What stands for a quantiser where sharpness is measured is the tanh of a sign."""
+        if self.network.architecture == "ern" and self.training.health.sharpness is not None:
+            raise ValueError(
+                "'training.health.sharpness' must be null with 'network.architecture' ern: a smooth stand-in is known "
+                "for signs, not for levels"
+            )
+        return self
+
     def to_yaml(self) -> str:
         """The recipe with every default filled in."""
         return dump_yaml(self.model_dump(mode="json"))
