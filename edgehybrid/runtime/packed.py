@@ -1,4 +1,4 @@
-"""The native runtime in LiteRT: every flatbuffer with Larq's operators."""
+"""The native runtime in LiteRT: every flatbuffer with Larq's operators, or with those of levels."""
 
 import tempfile
 from pathlib import Path
@@ -10,15 +10,25 @@ from edgehybrid.runtime.host import host_version, open_host
 from edgehybrid.runtime.loaded import Loaded
 from edgehybrid.runtime.native_delegate import delegate, regions_in
 
-OPERATORS = ("LceBconv2d", "LceBMaxPool2d", "LceDequantize", "LceQuantize")
+OPERATORS = (
+    "LceBconv2d",
+    "LceBMaxPool2d",
+    "LceDequantize",
+    "LceQuantize",
+    "EdgehybridConv2d",
+    "EdgehybridLevels",
+    "EdgehybridScores",
+)
+# Of operators that LiteRT itself has no kernels for: Larq's, and ours.
+PREFIXES = ("Lce", "Edgehybrid")
 # What the library says of a host whose structures it would misread; native/delegate/host.cc.
 _UNKNOWN_HOST = "this host's tensors are laid out in a way that is not known here"
 
 
 def can_run(flatbuffer: Flatbuffer) -> bool:
-    """Whether it has operators of Larq's, and each is known."""
-    larqs = [op.name for op in flatbuffer.ops if op.name.startswith("Lce")]
-    return bool(larqs) and all(name in OPERATORS for name in larqs)
+    """Whether it has operators of Larq's or ours, and each is known."""
+    packed = [op.name for op in flatbuffer.ops if op.name.startswith(PREFIXES)]
+    return bool(packed) and all(name in OPERATORS for name in packed)
 
 
 def name_in(litert: str) -> str:
