@@ -78,7 +78,8 @@ void reference::Dequantize(const View& in, const View& out) {
     case Type::kBool:
       return Unpack<std::uint8_t>(in, out, 1, 0);
     default:
-      return Unpack<float>(in, out, 1.0f, -1.0f);
+      if (in.value->type == Type::kPacked) return Unpack<float>(in, out, 1.0f, -1.0f);
+      std::copy_n(in.as<std::int8_t>(), out.shape().size(), out.as<float>());
   }
 }
 

@@ -114,6 +114,7 @@ class RandomLayers : public RandomSums {
       shape = out;
     }
     if (random_.Chance(0.15)) return AddDequantize(packed);
+    if (!bytes_.empty() && random_.Chance(0.15)) return AddStored(bytes_.back());
     const int groups = shape.c % 64 == 0 && random_.Chance(0.5) ? 2 : 1;
     const int kernel_h = random_.Int(1, 5), kernel_w = random_.Chance(0.8) ? kernel_h : random_.Int(1, 3);
     Node node;
@@ -167,6 +168,13 @@ class RandomLayers : public RandomSums {
     (kind == 2 ? maps_ : bytes_).push_back(out);
   }
 
+  // The stored numbers of an int8 map.
+  void AddStored(int bytes) {
+    if (graph_.values[static_cast<std::size_t>(bytes)].type != Type::kInt8) return;
+    maps_.push_back(Add(Type::kFloat32, ShapeOf(bytes)));
+    Push(Op::kDequantize, {bytes}, maps_.back());
+  }
+
   void AddConv(int in) {
     const Shape shape = ShapeOf(in);
     Node node;
@@ -204,7 +212,7 @@ class RandomLayers : public RandomSums {
     Node node;
     Shape out = shape;
     const int kind = random_.Int(0, 2);
-    node.op = kind == 0 ? Op::kMean : kind == 1 ? Op::kMaxPool : Op::kAveragePool;
+    node.op = kind == 0 ? (random_.Chance(0.5) ? Op::kMean : Op::kSum) : kind == 1 ? Op::kMaxPool : Op::kAveragePool;
     if (kind == 0) {
       if (!random_.Chance(0.3)) return;
       out.h = out.w = 1;
