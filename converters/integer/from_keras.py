@@ -52,8 +52,9 @@ class _Walk:
             elif node.op == "batch_norm":
                 self._add_levels(node)
             elif node.op == "global_average_pool":
-                name, scales, _, _ = self._sums[node.inputs[0]]
+                name, scales, least, most = self._sums[node.inputs[0]]
                 pixels = self._network.layers[-1].out_side ** 2
+                _check_exact(node.name, least * pixels, most * pixels)
                 self._steps.append(Scores(node.name, name, (scales / pixels).astype(np.float32)))
             elif node.op != "add":
                 raise ConversionError("A network of levels has no such step.", received=f"{node.op} {node.name}")
@@ -70,13 +71,7 @@ class _Walk:
         residual = name = None
         if readers[0].op == "add" and readers[0].inputs[0] == node.name:
             name, residual, least, most = self._added(readers[0], layer, scales, least, most)
-        if max(int(most.max()), -int(least.min())) >= MOST_SUM:
-            raise ConversionError(
-                f"Sums of '{node.name}' can be too large to be exact.",
-                received=f"{least.min()} to {most.max()}",
-                allowed=f"less than {MOST_SUM}",
-                next_step="Train a network of fewer filters, or with fewer blocks.",
-            )
+        _check_exact(node.name, least, most)
         thresholds = None
         if [reader.op for reader in readers] == ["batch_norm"]:
             thresholds = self._thresholds(readers[0].name, scales, least, most)
@@ -123,3 +118,13 @@ class _Walk:
         first = [(levels < level).sum(axis=0) - PIXEL_ZERO for level in range(1, MOST_LEVEL + 1)]
         rows = np.stack([*first, np.ones(layer.channels)], axis=1).astype(np.int64)
         return np.repeat(rows, self._network.image_channels, axis=0)
+
+
+def _check_exact(name: str, least: Integers, most: Integers) -> None:
+    if max(int(most.max()), -int(least.min())) >= MOST_SUM:
+        raise ConversionError(
+            f"Sums of '{name}' can be too large to be exact.",
+            received=f"{least.min()} to {most.max()}",
+            allowed=f"less than {MOST_SUM}",
+            next_step="Train a network of fewer filters, or with fewer blocks; or convert with --format float32.",
+        )

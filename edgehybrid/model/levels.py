@@ -13,7 +13,8 @@ TOP = 2.0
 # Keeps an exact multiple of the step below itself, as in the released code; the paper's formula has none.
 THERMOMETER_MARGIN = 1e-4
 PIXEL_MAX = 255
-MOST_LEVEL = 3
+LEVEL_BITS = 2
+MOST_LEVEL = 2**LEVEL_BITS - 1
 
 
 @larq.utils.register_keras_custom_object
