@@ -14,9 +14,9 @@ from converters.edits.pack_layers import NotPacked
 from converters.export import converter_versions, export
 from converters.float_parts import with_int8_float_parts
 from converters.graph_file import flatbuffer_of, graph_of
-from converters.integer.file import integer_flatbuffer
 from converters.integer.from_keras import integer_network
-from converters.integer.network import IntegerNetwork
+from converters.integer.integer_file import integer_flatbuffer
+from converters.integer.integer_network import IntegerNetwork
 from converters.pack import Packed, pack
 from converters.placement_check import check_placement
 from converters.substitute import digits_instead

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from converters.integer.network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step, Thresholds
-from converters.integer.thresholds import MOST_LEVEL, Integers, Normalisation, Reals, thresholds_of
+from converters.integer.integer_network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step, Thresholds
+from converters.integer.level_thresholds import MOST_LEVEL, Integers, Normalisation, Reals, thresholds_of
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.levels import PIXEL_MAX, Thermometer
 from edgehybrid.networks import Layer, Network, Node
@@ -46,7 +46,7 @@ class _Walk:
         for node in self._network.graph:
             if node.op == "thermometer":
                 self._levels[node.name] = node.name
-                self._steps.append(Levels(node.name, "image", Thresholds(self._thermometer(node.name))))
+                self._steps.append(Levels(node.name, "image", self._thermometer(node.name)))
             elif node.op == "layer":
                 self._add_layer(node)
             elif node.op == "batch_norm":
@@ -102,7 +102,8 @@ class _Walk:
         self._levels[node.name] = node.name
 
     def _thresholds(self, name: str, scales: Reals, least: Integers, most: Integers) -> Thresholds:
-        return Thresholds(thresholds_of(self._normalisation(name), scales, least, most), name, scales)
+        table = thresholds_of(self._normalisation(name), scales, least, most)
+        return Thresholds(table, name, scales, least, most)
 
     def _normalisation(self, name: str) -> Normalisation:
         layer = self._model.get_layer(name)

@@ -1,8 +1,8 @@
 """Checks the flatbuffer of a network of levels: every layer of Keras against its integers, then the runtime's logits.
 
-The integers of ``IntegerNetwork`` stand between the two. The runtime must give its logits to the bit. Keras computes in
-float32, where a level may turn at its edge; so each of its layers is given the integers' own levels, and must give
-their sums but for rounding.
+``IntegerNetwork`` stands between the two. The runtime must give its logits to the bit. Keras computes in float32, where
+a level may turn at its edge; so each layer is compared by itself: convolutions on random levels, of which each weight
+changes a sum, and thresholds on the integers on both sides of each.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.integer.network import Convolution, IntegerNetwork, Levels, convolve
-from converters.integer.thresholds import LEVELS_A_UNIT, Reals
+from converters.integer.integer_network import Convolution, IntegerNetwork, Levels, Thresholds, convolve
+from converters.integer.level_thresholds import LEVELS_A_UNIT, MOST_LEVEL, apply_thresholds
 from converters.verify.agreement import RELATIVE_TOLERANCE, Agreement, agreement, keras_logits
 from converters.verify.bounds import Floats
 from edgehybrid.data.arrays import Labels
 from edgehybrid.errors import ConversionError
 from edgehybrid.runtime.interpreter import Interpreter
 
+SEED = 0
 # Of each convolution's own largest sum. Some 5,000 float32 products are added, whose roundings are of 6e-8 each.
 SUM_TOLERANCE = 1e-5
 # Of a level's width. The float32 BatchNorm rounds what it adds and multiplies, which are a few units in size.
@@ -54,40 +55,38 @@ def verify_integers(
 
 
 def _check_layers(model: Any, integers: IntegerNetwork, values: Mapping[str, NDArray[Any]]) -> None:
+    random = np.random.default_rng(SEED)
     for step in integers.steps:
         if isinstance(step, Convolution):
-            sums = convolve(values[step.source], step.filters, step.stride)
-            _check_convolution(model.get_layer(step.name), values[step.source], sums * step.scales)
-            _check_levels(model, step, sums, values)
-        elif isinstance(step, Levels):
-            _check_levels(model, step, values[step.source], values)
+            levels = random.integers(0, MOST_LEVEL + 1, values[step.source][:1].shape)
+            _check_convolution(model.get_layer(step.name), step, levels)
+        if isinstance(step, Convolution | Levels) and isinstance(step.thresholds, Thresholds):
+            _check_thresholds(model.get_layer(step.thresholds.normalisation), step.thresholds)
 
 
-def _check_convolution(layer: Any, levels: NDArray[Any], expected: Reals) -> None:
+def _check_convolution(layer: Any, step: Convolution, levels: NDArray[np.int64]) -> None:
     """Keras' layer quantises what it reads: it gets the middle of each level. The first one reads levels."""
     is_first = layer.input_quantizer is None
     y = np.asarray(layer(levels.astype(np.float32) / np.float32(1 if is_first else LEVELS_A_UNIT)))
+    expected = convolve(levels, step.filters, step.stride) * step.scales
     error, tolerance = np.abs(y - expected).max(), SUM_TOLERANCE * np.abs(expected).max()
     if not error <= tolerance:
         raise _wrong(f"sums of layer '{layer.name}' differ by {error:.3g}", f"at most {tolerance:.3g}")
 
 
-def _check_levels(
-    model: Any, step: Convolution | Levels, x: NDArray[np.int64], values: Mapping[str, NDArray[Any]]
-) -> None:
-    """Keras' BatchNorm, of the same integers, must lie in the same levels, or at their edges."""
-    if step.thresholds is None or step.thresholds.scales is None:
-        return
-    normalised = np.asarray(
-        model.get_layer(step.thresholds.normalisation)((x * step.thresholds.scales).astype(np.float32))
-    )
-    place = np.clip(normalised.astype(np.float64), 0, 2) * LEVELS_A_UNIT + 0.5
-    is_near = np.abs(place - np.rint(place)) <= EDGE_TOLERANCE * (1 + np.abs(normalised))
-    wrong = (np.floor(place) != values[step.name]) & ~is_near
+def _check_thresholds(layer: Any, thresholds: Thresholds) -> None:
+    """Keras' BatchNorm of the integers on both sides of each threshold must lie in these levels, or at their edge."""
+    table = thresholds.table
+    direction, columns = table[:, MOST_LEVEL], table[:, :MOST_LEVEL].T
+    x = np.clip(np.concatenate([columns, columns - 1]) * direction, thresholds.least, thresholds.most)
+    y = np.asarray(layer((x * thresholds.scales).astype(np.float32)[None, None]))[0, 0].astype(np.float64)
+    place = np.clip(y, 0, MOST_LEVEL / LEVELS_A_UNIT) * LEVELS_A_UNIT + 0.5
+    is_near = np.abs(place - np.rint(place)) <= EDGE_TOLERANCE * (1 + np.abs(y))
+    wrong = (np.floor(place) != apply_thresholds(x, table)) & ~is_near
     if wrong.any():
         raise _wrong(
-            f"{int(wrong.sum())} of {wrong.size} levels behind '{step.thresholds.normalisation}' are others",
-            "the same, but where a number lies at the edge of its level",
+            f"thresholds of '{layer.name}' in {int(wrong.any(axis=0).sum())} of {len(table)} channels are others",
+            "those of its formula, but where a number lies at the edge of its level",
         )
 
 

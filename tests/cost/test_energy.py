@@ -199,8 +199,9 @@ def test_a_binary_vgg_shortcut_shares_the_binary_accesses(name: str) -> None:
     )
 
 
-# The slow reference: the formulas of the paper in its own symbols, in exact fractions, and for bits of
-# weights and activations that differ, the wider of both in a MAC. i, o: channels; k: kernel; n, m: sides of input and output; q: quantised share.
+# The slow reference: the formulas of the paper in its own symbols, in exact fractions; where weights and maps have
+# other bits, a MAC has those of the wider. i, o: channels; k: kernel; n, m: sides of input and output; q: quantised
+# share.
 
 
 def reference_layer_pj(layer: Layer, network: Network) -> Fraction:

@@ -29,7 +29,9 @@ def test_has_the_published_size(name: str, giga_operations: float, mebibytes: fl
     assert own.weights / 8 / 2**20 == pytest.approx(mebibytes, abs=5e-4)
 
 
-@pytest.mark.parametrize(("name", "printed"), list(zip([row[0] for row in PUBLISHED], (6.52, 6.97, 11.81, 13.13, 22.87), strict=True)))
+@pytest.mark.parametrize(
+    ("name", "printed"), list(zip([row[0] for row in PUBLISHED], (6.52, 6.97, 11.81, 13.13, 22.87), strict=True))
+)
 def test_is_within_a_hundredth_of_the_printed_operations(name: str, printed: float) -> None:
     # What the paper counts besides convolutions is not said; it adds 0.06 to 0.16 GOPs.
     assert 0 < printed - 2 * network(name).macs / 1e9 < 0.02 * printed

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_level_networks import SEED, images_of, model_of, small_network
 
 from converters.integer.from_keras import integer_network
-from converters.integer.network import Convolution, Levels, Scores
+from converters.integer.integer_network import Convolution, Levels, Scores, Thresholds
 from edgehybrid.errors import ConversionError
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import load_recipe
-from tests.support.levels import SEED, images_of, model_of, small_network
 
 
 @pytest.mark.parametrize("changes", [(), ("network.ern.depth=50",), ("network.ern.stem_strides=true",)])
@@ -35,8 +35,12 @@ def test_only_integers_stand_between_image_and_scores() -> None:
 def test_every_batch_norm_is_in_thresholds_once() -> None:
     network = small_network()
     integers = integer_network(network, model_of(network))
-    found = [step.thresholds.normalisation for step in integers.steps if not isinstance(step, Scores) and step.thresholds]
-    assert sorted(filter(None, found)) == sorted(node.name for node in network.graph if node.op == "batch_norm")
+    found = [
+        step.thresholds.normalisation
+        for step in integers.steps
+        if not isinstance(step, Scores) and isinstance(step.thresholds, Thresholds)
+    ]
+    assert sorted(found) == sorted(node.name for node in network.graph if node.op == "batch_norm")
 
 
 def test_bounds_hold_the_extremes() -> None:
@@ -69,9 +73,7 @@ def test_sums_that_no_float_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_sums_of_different_scales_are_refused() -> None:
     network = small_network()
-    layers = tuple(
-        replace(layer, level_step=0.5) if layer.kind == "shortcut" else layer for layer in network.layers
-    )
+    layers = tuple(replace(layer, level_step=0.5) if layer.kind == "shortcut" else layer for layer in network.layers)
     with pytest.raises(ConversionError, match="different scales"):
         integer_network(replace(network, layers=layers), model_of(network))
 
@@ -80,7 +82,11 @@ def test_the_largest_recipe_stays_far_below_what_a_float_holds() -> None:
     network = network_of(load_recipe("ern/ern101"))
     # A path of the residual is at most the sum of all blocks of its stage.
     widest = max(
-        sum(3 * layer.kernel_side**2 * layer.in_channels for layer in network if layer.stage == stage and layer.adds_to_residual)
+        sum(
+            3 * layer.kernel_side**2 * layer.in_channels
+            for layer in network
+            if layer.stage == stage and layer.adds_to_residual
+        )
         for stage in (1, 2, 3, 4)
     )
     assert widest < 2**24

@@ -242,7 +242,10 @@ def words(*shape: int) -> Value:
         (with_input(1, 1, constant("x", np.full((33, 3, 3, 2), 2, np.int32))), "bits set behind its last channel"),
         (with_input(1, 2, words(33, 4)), "has 33 words a pixel where levels of 33 channels have 4"),
         (with_input(2, 3, lambda graph: graph.nodes[0].inputs[0]), "tensor 'image' is no map of int16 or int32"),
-        (with_input(2, 3, lambda graph: graph.nodes[0].output), r"its residual is \(1, 7, 6, 4\) where \(1, 7, 6, 33\)"),
+        (
+            with_input(2, 3, lambda graph: graph.nodes[0].output),
+            r"its residual is \(1, 7, 6, 4\) where \(1, 7, 6, 33\)",
+        ),
         (with_input(2, 3, constant("x", np.zeros((1, 7, 6, 33), np.int16))), "tensor 'x' is a constant"),
         (with_output(1, (1, 7, 6, 32), "int16"), "its output has 32 channels where its filter has 33"),
         (with_output(1, (1, 7, 6, 33), "int8"), "is no map of int16 or int32"),
@@ -288,7 +291,9 @@ def test_integers_that_come_from_outside_are_refused(node: int, type_name: str) 
     given = Value("given", (1, 7, 6, 33), type_name)
     graph.inputs.append(given)
     graph.nodes[node].inputs[3 if node == 2 else 0] = given
-    with pytest.raises(RuntimeError, match="'given' is read as integers or levels, which no operator of the same region"):
+    with pytest.raises(
+        RuntimeError, match="'given' is read as integers or levels, which no operator of the same region"
+    ):
         litert(flatbuffer_of(graph))
 
 

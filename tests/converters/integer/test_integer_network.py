@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converters.integer.network import convolve
+from converters.integer.integer_network import convolve
 
 SEED = 1969
 

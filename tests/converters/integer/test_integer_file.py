@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from small_level_networks import SEED, images_of, model_of, small_network
 
-from converters.integer.file import integer_flatbuffer
 from converters.integer.from_keras import integer_network
+from converters.integer.integer_file import integer_flatbuffer
 from edgehybrid.flatbuffer import Flatbuffer, parse_flatbuffer
 from edgehybrid.runtime.interpreter import Interpreter
-from tests.support.levels import SEED, images_of, model_of, small_network
 
 
 @pytest.fixture(scope="module")

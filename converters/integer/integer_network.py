@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.integer.thresholds import Integers, Reals, apply_thresholds
+from converters.integer.level_thresholds import Integers, Reals, apply_thresholds
 
 # Stored pixels are 8-bit integers with a sign.
 PIXEL_ZERO = 128
@@ -21,20 +21,23 @@ class Thresholds:
         table: (C, 4), as ``thresholds_of`` gives them.
         normalisation: the BatchNorm's node.
         scales: (C,), what 1 of the integers that are compared is worth to it.
+        least, most: what these integers can be, (C,).
     """
 
     table: Integers
-    normalisation: str = ""
-    scales: Reals | None = None
+    normalisation: str
+    scales: Reals
+    least: Integers
+    most: Integers
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """The levels of a map of integers."""
+    """The levels of a map of integers: of the image by a table (C, 4), of others in place of a BatchNorm."""
 
     name: str
     source: str
-    thresholds: Thresholds
+    thresholds: Thresholds | Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,7 @@ class IntegerNetwork:
 def _apply(step: Step, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     source = values[step.source]
     if isinstance(step, Levels):
-        return apply_thresholds(source, step.thresholds.table)
+        return apply_thresholds(source, table_of(step.thresholds))
     if isinstance(step, Scores):
         scores: NDArray[np.float32] = source.sum(axis=(1, 2)).astype(np.float32) * step.multipliers
         return scores
@@ -108,6 +111,11 @@ def _apply(step: Step, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     if step.residual is not None:
         sums = sums + values[step.residual]
     return sums if step.thresholds is None else apply_thresholds(sums, step.thresholds.table)
+
+
+def table_of(thresholds: Thresholds | Integers) -> Integers:
+    """(C, 4), as ``thresholds_of`` gives them."""
+    return thresholds.table if isinstance(thresholds, Thresholds) else thresholds
 
 
 def convolve(levels: Integers, filters: NDArray[np.int8], stride: int) -> Integers:

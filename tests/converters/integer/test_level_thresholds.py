@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters.integer.thresholds import Normalisation, apply_thresholds, levels_of, thresholds_of
+from converters.integer.level_thresholds import Normalisation, apply_thresholds, levels_of, thresholds_of
 
 NUMBERS = st.floats(-3, 3, allow_subnormal=False)
 

@@ -15,9 +15,7 @@ SEED = 20241015
 
 def small_network(*changes: str) -> Network:
     """Two stages on 16×16 pixels, in which a word of 32 channels is partly filled."""
-    return network_of(
-        load_recipe("ern/cifar16", ["network.ern.stages=[8, 33]", "data.image_side=16", *changes])
-    )
+    return network_of(load_recipe("ern/cifar16", ["network.ern.stages=[8, 33]", "data.image_side=16", *changes]))
 
 
 def model_of(network: Network) -> Any:

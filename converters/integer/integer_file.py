@@ -13,7 +13,17 @@ from ai_edge_litert import schema_py_generated as schema
 from converters.filter_planes import packed_words
 from converters.graph import Graph, Node, Value, constant
 from converters.graph_file import flatbuffer_of
-from converters.integer.network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step, Thresholds
+from converters.integer.integer_network import (
+    PIXEL_ZERO,
+    Convolution,
+    IntegerNetwork,
+    Levels,
+    Scores,
+    Step,
+    Thresholds,
+    table_of,
+)
+from converters.integer.level_thresholds import Integers
 from edgehybrid.model.levels import PIXEL_MAX
 
 PLANES = 2
@@ -42,7 +52,7 @@ def _node(step: Step, values: Mapping[str, Value], channels: Mapping[str, int]) 
         return Node("EdgehybridScores", [source, multipliers], [Value(step.name, (1, count))]), count
     side = source.shape[1]
     if isinstance(step, Levels):
-        count = len(step.thresholds.table)
+        count = len(table_of(step.thresholds))
         output = _levels(step.name, side, count)
         return Node(
             "EdgehybridLevels", [source, _thresholds(step.name, step.thresholds)], [output], {"channels": count}
@@ -73,5 +83,5 @@ def _sums(step: Convolution, side: int, channels: int) -> Value:
     return Value(step.name, (1, side, side, channels), "int16" if largest <= INT16_MAX else "int32")
 
 
-def _thresholds(name: str, thresholds: Thresholds) -> Value:
-    return constant(f"{name}/thresholds", thresholds.table.astype(np.int32))
+def _thresholds(name: str, thresholds: Thresholds | Integers) -> Value:
+    return constant(f"{name}/thresholds", table_of(thresholds).astype(np.int32))
