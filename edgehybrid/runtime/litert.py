@@ -1,4 +1,4 @@
-"""LiteRT with XNNPACK: every flatbuffer without Larq's operators and ours."""
+"""LiteRT with XNNPACK: every flatbuffer without Larq's operators."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,15 +6,14 @@ from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.runtime.host import host_version, open_host
 from edgehybrid.runtime.isa import xnnpack_isa
 from edgehybrid.runtime.loaded import Loaded
-from edgehybrid.runtime.packed import PREFIXES
 
 # Operators whose kernels are those of integers where their weights are.
 _WEIGHTED: Mapping[str, int] = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}
 
 
 def can_run(flatbuffer: Flatbuffer) -> bool:
-    """Whether no operator is Larq's or ours."""
-    return not any(op.name.startswith(PREFIXES) for op in flatbuffer.ops)
+    """Whether no operator is Larq's."""
+    return not any(op.name.startswith(("Lce", "Edgehybrid")) for op in flatbuffer.ops)
 
 
 def load(flatbuffer: Flatbuffer, content: bytes, threads: int) -> Loaded:

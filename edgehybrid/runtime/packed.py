@@ -1,4 +1,4 @@
-"""The native runtime in LiteRT: every flatbuffer with Larq's operators, or with those of levels."""
+"""The native runtime in LiteRT: every flatbuffer with Larq's operators, or with those of networks of levels."""
 
 import tempfile
 from pathlib import Path
@@ -19,16 +19,14 @@ OPERATORS = (
     "EdgehybridLevels",
     "EdgehybridScores",
 )
-# Of operators that LiteRT itself has no kernels for: Larq's, and ours.
-PREFIXES = ("Lce", "Edgehybrid")
 # What the library says of a host whose structures it would misread; native/delegate/host.cc.
 _UNKNOWN_HOST = "this host's tensors are laid out in a way that is not known here"
 
 
 def can_run(flatbuffer: Flatbuffer) -> bool:
-    """Whether it has operators of Larq's or ours, and each is known."""
-    packed = [op.name for op in flatbuffer.ops if op.name.startswith(PREFIXES)]
-    return bool(packed) and all(name in OPERATORS for name in packed)
+    """Whether it has operators that only this runtime has, and each is known."""
+    own = [op.name for op in flatbuffer.ops if op.name.startswith(("Lce", "Edgehybrid"))]
+    return bool(own) and all(name in OPERATORS for name in own)
 
 
 def name_in(litert: str) -> str:

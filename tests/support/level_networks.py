@@ -178,7 +178,7 @@ def random_network(seed: int, batch: int = 1, is_float: bool = False) -> LevelNe
         out = network.conv(source, channels, kernel, stride, residual, gives_levels)
         (levels if gives_levels else maps).append(out)
         if not gives_levels and rng.random() < 0.7:
-            levels.append(network.levels(out, int(rng.choice((1, 1, 1, 2)))))
+            levels.append(network.levels(out))
     maps.append(network.conv(levels[-1], 10, (1, 1)))
     for index in {len(maps) - 1, *rng.integers(0, len(maps), rng.integers(0, 3))}:
         network.scores(maps[index])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from lce_layers import words_of
 from level_networks import CHANNELS, IMAGE, LevelNetwork, conv_options, random_network
 from native_runs import instruction_sets, library, litert, outputs_of, regions_in, resize
 
@@ -196,6 +197,15 @@ def with_output(node: int, shape: tuple[int, ...], type_name: str = "int32") -> 
     return change
 
 
+def as_levels_of_integers(channels: int) -> Change:
+    def change(graph: Graph) -> None:
+        out = Value("levels", (1, 7, 6, 2 * words_of(channels)), "int32")
+        inputs: list[Value | None] = [graph.nodes[1].output, words(channels, 4)]
+        graph.nodes.insert(2, Node("EdgehybridLevels", inputs, [out], {"channels": channels}))
+
+    return change
+
+
 def words(*shape: int) -> Value:
     return constant("words", np.zeros(shape, np.int32))
 
@@ -205,7 +215,7 @@ def words(*shape: int) -> Value:
     [
         (with_option(0, "channels", None), "its option 'channels' is missing"),
         (with_option(0, "channels", 0), "its option 'channels' is 0; 1 to"),
-        (with_option(0, "channels", 34), "its option 'channels' is 34, which is no multiple of the 3 of its map"),
+        (with_option(0, "channels", 34), "'channels' is 34; the 3 of its map are allowed, and multiples of them"),
         (with_option(0, "channels", 36), r"its thresholds have the shape \(33, 4\) where \(36, 4\) is needed"),
         (with_option(0, "channels", 3), "has 4 words a pixel where levels of 3 channels have 2"),
         (with_option(0, "channels", 3 << 26), "has 4 words a pixel where levels of 201326592 channels have 12582912"),
@@ -240,7 +250,8 @@ def words(*shape: int) -> Value:
         (with_input(1, 1, words(32, 3, 3, 2)), "its output has 33 channels where its filter has 32"),
         (with_input(1, 1, words(33, 299, 299, 2)), "its sums may reach more than 8388608"),
         (with_input(1, 1, constant("x", np.full((33, 3, 3, 2), 2, np.int32))), "bits set behind its last channel"),
-        (with_input(1, 2, words(33, 4)), "has 33 words a pixel where levels of 33 channels have 4"),
+        (with_input(1, 2, words(33, 4)), "tensor 'value1_.*' has another type than is allowed"),
+        (as_levels_of_integers(channels=66), "'channels' is 66; the 33 of its map are allowed"),
         (with_input(2, 3, lambda graph: graph.nodes[0].inputs[0]), "tensor 'image' is no map of int16 or int32"),
         (
             with_input(2, 3, lambda graph: graph.nodes[0].output),

@@ -1,5 +1,5 @@
-// The policy: every node of Larq's or ours, which no host can run, and what is connected with one of them through nodes that
-// could run here. A float network without binary layers stays with the host, whose kernels are made for it.
+// The policy: every node of Larq's or ours, which no host can run, and what is connected with one of them through nodes
+// that could run here. A float network without binary layers stays with the host, whose kernels are made for it.
 //
 // First layer and classifier are taken along. Left to XNNPACK, the first layer made QuickNet, and VGG-19 at 32×32 and
 // 224×224, take 3 to 5 % longer on an x86-64 Xeon, and the classifier none less.

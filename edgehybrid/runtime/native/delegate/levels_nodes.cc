@@ -142,19 +142,15 @@ std::vector<HostNode> Levels(const Operands& operands) {
   const bool is_int8 = operands.tensors().At(operands.Input(0)).type == tflite::kInt8;
   Operand map = is_int8 ? operands.InputMap(0, Type::kInt8) : IntegersOf(operands, operands.Input(0));
   Shape shape = map.value.shape;
-  Require(channels % shape.c == 0, "its option 'channels' is " + std::to_string(channels) +
-                                       ", which is no multiple of the " + std::to_string(shape.c) + " of its map");
+  Require(is_int8 ? channels % shape.c == 0 : channels == shape.c,
+          "its option 'channels' is " + std::to_string(channels) + "; the " + std::to_string(shape.c) +
+              " of its map are allowed" + (is_int8 ? ", and multiples of them" : ""));
   const std::array<Operand, kSigns> signs = SignsOf(operands, operands.Output(), channels);
   const Thresholds thresholds(operands, 1, channels);
-  const int copies = channels / shape.c;
+  shape.c = channels;
+  RequireShape("its output", signs[0].value.shape, shape);
   Lowering lowering(operands);
   if (is_int8) map = lowering.Add(Op::kDequantize, {map}, lowering.Between(shape));
-  if (copies > 1) {
-    shape.c = channels;
-    const std::vector<Operand> parts(static_cast<std::size_t>(copies), map);
-    map = lowering.Add(Op::kConcat, parts, lowering.Between(shape));
-  }
-  RequireShape("its output", signs[0].value.shape, shape);
   AddLevels(lowering, map, thresholds, signs);
   return lowering.Take();
 }

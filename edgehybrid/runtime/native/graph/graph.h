@@ -33,7 +33,7 @@ struct Value {
 
 enum class Op : std::uint8_t {
   kQuantize,       // LceQuantize: float32, int8 or bool -> packed
-  kDequantize,     // LceDequantize: packed -> float32, int8 or bool; and int8 -> float32, the stored number
+  kDequantize,     // LceDequantize: packed -> float32, int8 or bool; or int8 -> float32, its channels once or more
   kBconv2d,        // LceBconv2d: inputs packed, filter, multiplier, bias, thresholds (-1 = absent)
   kBMaxPool2d,     // LceBMaxPool2d
   kConv2d,         // CONV_2D: input, filter OHWI, bias (or -1)

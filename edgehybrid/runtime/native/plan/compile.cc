@@ -226,7 +226,7 @@ class Compiler {
       chain.program.StoreInt8(maps_.NewDense(out));
     }
     chain.program.Finish(kernels_, false);
-    Finish(index, node, MakeWidenStep(from.type, input, std::move(chain.program)), chain.read());
+    Finish(index, node, MakeWidenStep(from.type, input, to.shape.c, std::move(chain.program)), chain.read());
   }
 
   // An elementwise node, or a quantiser, that no step took along: a program of its own over the stored map.
