@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from converters.integer.integer_network import PIXEL_ZERO, Convolution, IntegerNetwork, Levels, Scores, Step, Thresholds
-from converters.integer.level_thresholds import MOST_LEVEL, Integers, Normalisation, Reals, thresholds_of
+from converters.integer.level_thresholds import MOST_LEVEL, Integers, Normalisation, Reals, levels_of, thresholds_of
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.levels import PIXEL_MAX, Thermometer
 from edgehybrid.networks import Layer, Network, Node
@@ -114,8 +114,8 @@ class _Walk:
     def _thermometer(self, name: str) -> Integers:
         """The least stored pixel of each level, channel i·colours + c as ``Thermometer`` has them."""
         layer: Thermometer = self._model.get_layer(name)
-        pixels = np.arange(PIXEL_MAX + 1)
-        levels = layer((pixels / PIXEL_MAX).astype(np.float32).reshape(1, -1, 1, 1)).numpy()[0, :, 0]
+        pixels = (np.arange(PIXEL_MAX + 1) / PIXEL_MAX).astype(np.float32)
+        levels = levels_of(layer(pixels.reshape(1, -1, 1, 1)).numpy()[0, :, 0].astype(np.float64))
         first = [(levels < level).sum(axis=0) - PIXEL_ZERO for level in range(1, MOST_LEVEL + 1)]
         rows = np.stack([*first, np.ones(layer.channels)], axis=1).astype(np.int64)
         return np.repeat(rows, self._network.image_channels, axis=0)

@@ -65,9 +65,8 @@ def _check_layers(model: Any, integers: IntegerNetwork, values: Mapping[str, NDA
 
 
 def _check_convolution(layer: Any, step: Convolution, levels: NDArray[np.int64]) -> None:
-    """Keras' layer quantises what it reads: it gets the middle of each level. The first one reads levels."""
-    is_first = layer.input_quantizer is None
-    y = np.asarray(layer(levels.astype(np.float32) / np.float32(1 if is_first else LEVELS_A_UNIT)))
+    """Keras' layer quantises what it reads: it gets the middle of each level."""
+    y = np.asarray(layer(levels.astype(np.float32) / np.float32(LEVELS_A_UNIT)))
     expected = convolve(levels, step.filters, step.stride) * step.scales
     error, tolerance = np.abs(y - expected).max(), SUM_TOLERANCE * np.abs(expected).max()
     if not error <= tolerance:

@@ -111,14 +111,12 @@ def _quantised_convolution(layer: Layer, network: Network, pad_value: int, name:
 
 
 def _level_convolution(layer: Layer, step: float, network: Network) -> Any:
-    """The first layer reads levels already."""
-    reads_levels = layer.name == network.layers[0].name
     return LevelConv2D(
         layer.out_channels,
         layer.kernel_side,
         layer.stride,
         padding="same",
-        input_quantizer=None if reads_levels else QuantizeLevels(layer.activation_bits, step, network.ewgs),
+        input_quantizer=QuantizeLevels(layer.activation_bits, step, network.ewgs),
         kernel_quantizer=ScaledSign(network.shared_scale if layer.adds_to_residual else 0),
         use_bias=False,
         kernel_initializer=_initializer(layer),

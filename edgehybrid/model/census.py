@@ -8,7 +8,6 @@ from edgehybrid.census.logical_layers import LogicalLayer, normal_form
 from edgehybrid.errors import ConversionError
 from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras
-from edgehybrid.model.levels import LEVEL_BITS, Thermometer
 from edgehybrid.networks import FLOAT_BITS
 
 # Weights that the cost model does not count.
@@ -76,10 +75,8 @@ def _whole(layer: Any, wide: LogicalLayer, narrow: LogicalLayer) -> LogicalLayer
 
 
 def _bits(layer: Any, quantizer: str) -> int:
-    """Bits of a Larq layer's quantizer; 32 without one, unless it reads levels."""
+    """Bits of a Larq layer's quantizer; 32 without one."""
     found = getattr(layer, quantizer, None)
-    if found is None and quantizer == "input_quantizer" and any(isinstance(s, Thermometer) for s in _sources(layer)):
-        return LEVEL_BITS
     return FLOAT_BITS if found is None else int(found.precision)
 
 

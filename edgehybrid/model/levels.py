@@ -149,7 +149,8 @@ class Thermometer(keras.layers.Layer):
     $$z = \left\lfloor \operatorname{clip}\left(\frac{v}{s k} - \frac{i}{k} + 1 - 10^{-4},\ 0,\ 3 \right) \right\rfloor,
       \qquad s = \max(1, \lfloor 255 / 3k \rfloor)$$
 
-    So the k channels of a colour reach their levels at k different pixels each. No gradient: the image has none.
+    So the k channels of a colour reach their levels at k different pixels each. What is given is 2 z / 3, which
+    ``QuantizeLevels`` reads as the level z. No gradient: the image has none.
 
     Input shape: (batch, height, width, colours), float32, v / 255. Output shape: (batch, height, width, k·colours).
 
@@ -166,7 +167,8 @@ class Thermometer(keras.layers.Layer):
         k = self.channels
         step = max(1, PIXEL_MAX // (MOST_LEVEL * k)) * k
         parts = [inputs * (PIXEL_MAX / step) + (1 - THERMOMETER_MARGIN - i / k) for i in range(1, k + 1)]
-        return tf.floor(tf.clip_by_value(tf.concat(parts, axis=-1), 0.0, float(MOST_LEVEL)))
+        levels = tf.floor(tf.clip_by_value(tf.concat(parts, axis=-1), 0.0, float(MOST_LEVEL)))
+        return levels * (TOP / MOST_LEVEL)
 
     def get_config(self) -> dict[str, Any]:
         """Keras' constructor arguments."""

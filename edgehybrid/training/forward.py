@@ -51,9 +51,9 @@ class ForwardPass:
         if isinstance(layer, ScaledQuantConv2D) and layer.input_quantizer.precision == 1:
             return self._convolve_signs(layer, x)
         if isinstance(layer, LevelConv2D):
-            quantizer = layer.input_quantizer
-            levels = x if quantizer is None else quantised_levels(x, quantizer)
-            return layer.convolution_op(levels, tf.cast(layer.scaled_kernel(), x.dtype))
+            return layer.convolution_op(
+                quantised_levels(x, layer.input_quantizer), tf.cast(layer.scaled_kernel(), x.dtype)
+            )
         if isinstance(layer, Thermometer):
             return tf.cast(layer.call(x), self._dtype)
         if self._dtype == tf.float32:

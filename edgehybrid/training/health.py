@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from edgehybrid.data.source import images_at_once
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import LatentConv2D
-from edgehybrid.model.levels import MOST_LEVEL
 from edgehybrid.recipe.training import Bop, Training
 from edgehybrid.runs.epoch_line import LayerHealth
 
@@ -71,7 +70,7 @@ class HealthMonitor:
             inputs = tf.nest.flatten(probe(part, training=False))
             for layer, x in zip(self._layers, inputs, strict=True):
                 quantizer = layer.input_quantizer
-                is_plus = tf.cast((x if quantizer is None else quantizer(x)) >= _middle(quantizer), tf.float32)
+                is_plus = tf.cast(quantizer(x) >= getattr(quantizer, "middle", 0.0), tf.float32)
                 share = tf.reduce_mean(is_plus, axis=[0, 1, 2]).numpy()
                 sums[layer.name] += len(part) * share.astype(np.float64)
         return (sums[layer.name] / len(images) for layer in self._layers)
@@ -137,13 +136,6 @@ def hints(health: Health, training: Training, epoch: int) -> tuple[str, ...]:
             )
         )
     return tuple(found)
-
-
-def _middle(quantizer: Any) -> float:
-    """Between the lower and the upper values of a layer's inputs; the first layer of a network of levels has no
-    quantizer, as its inputs are levels.
-    """
-    return MOST_LEVEL / 2 if quantizer is None else getattr(quantizer, "middle", 0.0)
 
 
 def _packed_signs(layer: Any) -> NDArray[np.uint8]:

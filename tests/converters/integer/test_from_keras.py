@@ -9,6 +9,7 @@ from small_level_networks import SEED, images_of, model_of, small_network
 from converters.integer.from_keras import integer_network
 from converters.integer.integer_network import Convolution, Levels, Scores, Thresholds
 from edgehybrid.errors import ConversionError
+from edgehybrid.model.levels import QuantizeLevels
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import load_recipe
 
@@ -60,7 +61,7 @@ def test_levels_of_the_image_are_the_thermometers() -> None:
     first = integers.steps[0]
     assert isinstance(first, Levels)
     images = images_of(network, 1)
-    expected = model.get_layer(first.name)(images).numpy()
+    expected = QuantizeLevels()(model.get_layer(first.name)(images)).numpy()
     np.testing.assert_array_equal(integers.values(images)[first.name], expected)
 
 
