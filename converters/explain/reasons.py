@@ -217,7 +217,7 @@ def _reason(subgraph: CalledSubgraph, row: OpRow, is_between: bool) -> str:
         words = -(-channels // 32) * 32
         unused = f"; {channels} of {words} bits of its words in use" if row.wasted_bits else ""
         if row.op == "EdgehybridConv2d":
-            compares = subgraph.graph.ops[row.index].inputs[THRESHOLDS] != ABSENT
+            compares = subgraph.graph.ops[row.index].inputs[THRESHOLDS : THRESHOLDS + 1] not in ((), (ABSENT,))
             return f"1-bit weights, 2-bit inputs, writes {'2-bit levels' if compares else f'{written} sums'}{unused}"
         return f"1-bit weights and inputs, writes {'bits' if written == 'int32' else written}{unused}"
     if row.precision is not None:
