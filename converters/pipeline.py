@@ -14,12 +14,15 @@ from converters.edits.pack_layers import NotPacked
 from converters.export import converter_versions, export
 from converters.float_parts import with_int8_float_parts
 from converters.graph_file import flatbuffer_of, graph_of
+from converters.integer.from_keras import integer_network
+from converters.integer.integer_file import integer_flatbuffer
+from converters.integer.integer_network import IntegerNetwork
 from converters.pack import Packed, pack
 from converters.placement_check import check_placement
 from converters.substitute import digits_instead
 from converters.taps import Tap
 from converters.targets import check_target, default_format
-from converters.verify import Agreement, verify, verify_int8
+from converters.verify import Agreement, verify, verify_int8, verify_integers
 from edgehybrid import __version__
 from edgehybrid.census.formats import Format, Target
 from edgehybrid.census.operators import CensusRow
@@ -110,6 +113,7 @@ class Subject:
     Attributes:
         model: of Keras 2, or a ``FrozenModel``.
         export: its flatbuffer before it is packed, see ``converters.export``.
+        integers: what it is on integers; of a network of levels, whose packed form has no float layers to pack.
         metadata: of the flatbuffer.
         check: of a flatbuffer in that format, with the layers that were not packed; raises ConversionError where it
             does not hold what was promised.
@@ -125,6 +129,7 @@ class Subject:
     images: Callable[[EvaluationPart, int, str, list[str]], Images]
     origin: Mapping[str, Any]
     warnings: Sequence[str]
+    integers: Callable[[], IntegerNetwork] | None = None
 
     @property
     def is_trained(self) -> bool:
@@ -217,6 +222,7 @@ def _of_run(
             "twin": checkpoint is None,
         },
         warnings=warnings,
+        integers=partial(integer_network, network, model) if network.thermometer_channels else None,
     )
 
 
@@ -225,18 +231,23 @@ class _Exported(NamedTuple):
 
     Attributes:
         before: with its full-precision layers still in float32, where they are in 8 bits.
+        integers: what it computes, of a network of levels.
     """
 
     content: bytes
     left: Sequence[NotPacked] = ()
     taps: Sequence[Tap] | None = None
     before: Packed | None = None
+    integers: IntegerNetwork | None = None
 
 
 def _exported(subject: Subject, file_format: Format, warnings: list[str]) -> _Exported:
     metadata, representative = subject.metadata, None
     if file_format in ("int8", "packed_int8"):
         representative, _ = subject.images("training", REPRESENTATIVE_IMAGES, "Quantised by", warnings)
+    if subject.integers is not None and file_format.startswith("packed"):
+        integers = subject.integers()
+        return _Exported(integer_flatbuffer(integers, metadata), integers=integers)
     if file_format == "packed":
         return _Exported(*pack(subject.export("packed", None), metadata))
     if file_format == "packed_int8" and representative is not None:
@@ -248,6 +259,8 @@ def _exported(subject: Subject, file_format: Format, warnings: list[str]) -> _Ex
 def _compared(
     model: Any, exported: _Exported, file_format: Format, images: NDArray[np.float32], labels: Labels | None
 ) -> Agreement:
+    if exported.integers is not None:
+        return verify_integers(model, exported.integers, exported.content, images, labels)
     if file_format in ("packed", "float32"):
         return verify(model, exported.content, images, exported.taps, labels)
     if exported.before is not None:

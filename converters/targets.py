@@ -8,8 +8,9 @@ from edgehybrid.errors import ConversionError
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.flatbuffer.schema import OPERATORS
 from edgehybrid.networks import Network
+from edgehybrid.runtime.packed import OPERATORS as NATIVE_OPERATORS
 
-_LARQS = frozenset({"LceBMaxPool2d", "LceBconv2d", "LceDequantize", "LceQuantize"})
+_NATIVE = frozenset(NATIVE_OPERATORS)
 
 
 class TargetFacts(NamedTuple):
@@ -21,7 +22,7 @@ class TargetFacts(NamedTuple):
     custom_operators: frozenset[str]
 
 
-TARGETS: Mapping[Target, TargetFacts] = {"aarch64": TargetFacts(_LARQS), "x86_64": TargetFacts(_LARQS)}
+TARGETS: Mapping[Target, TargetFacts] = {"aarch64": TargetFacts(_NATIVE), "x86_64": TargetFacts(_NATIVE)}
 
 
 def default_format(network: Network) -> Format:

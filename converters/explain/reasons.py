@@ -9,8 +9,11 @@ from converters.explain.layer_view import LayerView
 from converters.explain.rows import CalledSubgraph, OpRow
 from converters.graph import Graph
 from converters.quantisers import NoQuantiser
+from edgehybrid.flatbuffer import ABSENT
 
 # Operators that no binary kernel computes: why, and what to build in their place.
+# The input of EdgehybridConv2d with its thresholds, which is absent where it writes sums.
+THRESHOLDS = 2
 _WITHOUT_KERNEL: Mapping[str, tuple[str, str]] = {
     "DEPTHWISE_CONV_2D": (
         "each filter of a depthwise convolution reads one channel, and bits are counted over words of 32 channels",
@@ -213,6 +216,9 @@ def _reason(subgraph: CalledSubgraph, row: OpRow, is_between: bool) -> str:
         channels = subgraph.multiplications[row.index][0][0].group_channels
         words = -(-channels // 32) * 32
         unused = f"; {channels} of {words} bits of its words in use" if row.wasted_bits else ""
+        if row.op == "EdgehybridConv2d":
+            compares = subgraph.graph.ops[row.index].inputs[THRESHOLDS : THRESHOLDS + 1] not in ((), (ABSENT,))
+            return f"1-bit weights, 2-bit inputs, writes {'2-bit levels' if compares else f'{written} sums'}{unused}"
         return f"1-bit weights and inputs, writes {'bits' if written == 'int32' else written}{unused}"
     if row.precision is not None:
         is_float = row.precision.startswith(("float", "bfloat"))
@@ -223,11 +229,13 @@ def _reason(subgraph: CalledSubgraph, row: OpRow, is_between: bool) -> str:
         return "a custom operator, whose work is not known"
     if row.macs:
         return "multiplies two maps"
-    of_larq = {
+    of_runtime = {
+        "EdgehybridLevels": "compares integers with the thresholds of 2-bit levels",
+        "EdgehybridScores": "adds the integers of each class, and scales the sum",
         "LceBMaxPool2d": "pools bits",
         "LceDequantize": f"unpacks bits to {written}",
         "LceQuantize": "packs the signs of a map",
     }
-    if row.op in of_larq:
-        return of_larq[row.op]
+    if row.op in of_runtime:
+        return of_runtime[row.op]
     return f"{written} between binary layers" if is_between else "no weights"

@@ -2,5 +2,6 @@
 
 from converters.verify.agreement import Agreement, verify
 from converters.verify.int8 import verify_int8
+from converters.verify.integers import verify_integers
 
-__all__ = ["Agreement", "verify", "verify_int8"]
+__all__ = ["Agreement", "verify", "verify_int8", "verify_integers"]

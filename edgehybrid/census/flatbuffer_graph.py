@@ -41,6 +41,8 @@ PADDING = ("PAD", "PADV2", "MIRROR_PAD")
 RESHAPING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 # The input of LceBconv2d with its scales, alpha and BatchNorm in one.
 SCALE = 2
+# Of the maps that binary convolutions read.
+PACKED_BITS = {"LceBconv2d": 1, "EdgehybridConv2d": 2}
 TYPE_BITS = {
     "bool": 8,
     "bfloat16": 16,
@@ -134,7 +136,7 @@ def _piece(graph: FlatbufferGraph, found: Multiplication, row: CensusRow) -> Pie
         in_side = map_side(tensors[read].shape)
     packed = row.precision == "packed"
     weight_bits = 1 if packed else bits_of_type(row.precision, row.name)
-    activation_bits = 1 if packed else bits_of_type(tensors[read].type_name, row.name)
+    activation_bits = PACKED_BITS[found.op.name] if packed else bits_of_type(tensors[read].type_name, row.name)
     layer = LogicalLayer(
         name=row.name,
         kind=found.kind,

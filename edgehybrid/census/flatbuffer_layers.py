@@ -24,9 +24,9 @@ from edgehybrid.census.flatbuffer_graph import (
 )
 from edgehybrid.census.joins import joined_halves, joined_planes
 from edgehybrid.census.logical_layers import LogicalLayer, normal_form
-from edgehybrid.census.multiplications import CHANNELS_PER_WORD, MULTIPLYING
+from edgehybrid.census.multiplications import BINARY, CHANNELS_PER_WORD, MULTIPLYING
 from edgehybrid.census.operators import CensusRow
-from edgehybrid.flatbuffer import Flatbuffer
+from edgehybrid.flatbuffer import Flatbuffer, Op
 from edgehybrid.flatbuffer.schema import OPERATORS
 from edgehybrid.networks import FLOAT_BITS
 
@@ -39,11 +39,13 @@ _UNREAD = (
     "STABLEHLO_CUSTOM_CALL",
     "STABLEHLO_DOT_GENERAL",
 )
-_LCE = ("LceBMaxPool2d", "LceDequantize", "LceQuantize")
+_NATIVE = ("LceBMaxPool2d", "LceDequantize", "LceQuantize", "EdgehybridLevels", "EdgehybridScores")
 # In the file, and counted by no rule: all builtin operators that multiply by no weights, and those of others that are
 # known to have none.
 LISTED = (
-    frozenset(OPERATORS.values()).difference(MULTIPLYING, _UNREAD) | frozenset(_LCE) | {"TFLite_Detection_PostProcess"}
+    frozenset(OPERATORS.values()).difference(MULTIPLYING, _UNREAD)
+    | frozenset(_NATIVE)
+    | {"TFLite_Detection_PostProcess"}
 )
 
 
@@ -176,9 +178,15 @@ def _peak(flatbuffer: Flatbuffer, graph: FlatbufferGraph, peaks: Mapping[int, tu
 
 
 def _is_packed(graph: FlatbufferGraph, index: int) -> bool:
-    """Whether a map holds bits: operators of Larq's alone write or read such maps."""
-    around = [*graph.readers.get(index, ()), *filter(None, [graph.writer.get(index)])]
-    return any(op.name.startswith("Lce") for op in around)
+    """Whether a map holds bits: operators of Larq's, and convolutions of levels, alone write or read such maps."""
+    readers = graph.readers.get(index, ())
+    around = [*readers, *filter(None, [graph.writer.get(index)])]
+    return any(op.name.startswith("Lce") for op in around) or any(_reads_levels(op, index) for op in readers)
+
+
+def _reads_levels(op: Op, index: int) -> bool:
+    """And not as the residual, which is a map of integers."""
+    return op.name == "EdgehybridConv2d" and op.inputs[:1] == (index,)
 
 
 def _channels(graph: FlatbufferGraph, index: int) -> int:
@@ -187,8 +195,9 @@ def _channels(graph: FlatbufferGraph, index: int) -> int:
     # A damaged file may lead in a circle.
     for _ in graph.part.ops:
         readers = {op.name: op for op in graph.readers.get(index, ()) if op.outputs}
-        if "LceBconv2d" in readers:
-            return readers["LceBconv2d"].integer("channels_in")
+        for convolution in BINARY:
+            if convolution in readers:
+                return readers[convolution].integer("channels_in")
         if "LceDequantize" in readers:
             return (graph.part.tensors[readers["LceDequantize"].outputs[0]].shape or (0,))[-1]
         if "LceBMaxPool2d" not in readers:

@@ -180,6 +180,8 @@ def _identity_connections(network: Network) -> dict[tuple[int, int], int]:
         if node.op == "layer":
             behind[node.name] = layers[node.name]
             continue
+        if node.op == "thermometer":
+            continue
         if node.op == "add":
             branch, skip = (behind[name] for name in node.inputs)
             size = (branch.out_side, branch.out_channels)

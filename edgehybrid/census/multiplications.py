@@ -54,9 +54,12 @@ _MATRICES: Mapping[str, Sequence[tuple[int, int, str]]] = {
 }
 # LSTM in its basic form: one matrix for all gates, behind the concatenated input and state.
 _BASIC_LSTM_INPUTS = 5
-_CONVOLUTIONS = ("LceBconv2d", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+# Weights are bits, 32 input channels to a word; the second reads levels, which are two bits.
+BINARY = ("LceBconv2d", "EdgehybridConv2d")
+_CONVOLUTIONS = (*BINARY, "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _KINDS: Mapping[str, Kind] = {
     "LceBconv2d": "conv",
+    "EdgehybridConv2d": "conv",
     "CONV_2D": "conv",
     "DEPTHWISE_CONV_2D": "depthwise",
     "TRANSPOSE_CONV": "transposed",
@@ -231,7 +234,7 @@ def _convolution(op: Op, tensors: Sequence[Tensor]) -> Multiplication:
             group = depth * inputs
         case "CONV_3D_TRANSPOSE", (depth, height, width, filters, inputs) if inputs == channels:
             group = depth * inputs
-        case "LceBconv2d", (filters, height, width, words):
+        case "LceBconv2d" | "EdgehybridConv2d", (filters, height, width, words):
             # Groups have full words; without groups the last word may be partly filled.
             channels = op.integer("channels_in")
             group = min(channels, words * CHANNELS_PER_WORD)

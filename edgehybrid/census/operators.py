@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgehybrid.census.multiplications import Multiplication, multiplications_of
+from edgehybrid.census.multiplications import BINARY, Multiplication, multiplications_of
 from edgehybrid.flatbuffer import ABSENT, Op, Tensor
 
 # What only changes the form of a constant: weights stored in a narrower type, or without their zeros.
@@ -33,7 +33,7 @@ class CensusRow:
 
     Attributes:
         name: name of the output tensor; behind a slash the matrix, for operators with several.
-        precision: ``packed`` for the 1-bit weights of LceBconv2d; else the type of the stored weights, such
+        precision: ``packed`` for 1-bit weights; else the type of the stored weights, such
             as ``float32`` or ``int8``; of the second map where a map is multiplied by a map.
         in_channels: channels of the map read, before packing; all groups together.
         weights: number of weights, before packing; 0 where a map is multiplied by a map.
@@ -87,7 +87,7 @@ def stored_tensors(part: Operators) -> Mapping[int, int]:
 
 def _census_row(found: Multiplication, tensors: Sequence[Tensor], stored: Mapping[int, int]) -> CensusRow:
     weights = tensors[stored.get(found.weights, found.weights)]
-    is_packed = found.op.name == "LceBconv2d" and weights.type_name == "int32"
+    is_packed = found.op.name in BINARY and weights.type_name == "int32"
     output = tensors[found.op.outputs[0]].name
     return CensusRow(
         name=f"{output}/{found.role}" if found.role else output,

@@ -10,6 +10,7 @@ from edgehybrid.cost.tables import EnergyTable
 from edgehybrid.networks import FULL_PRECISION, Network, build_network, network_of
 from edgehybrid.networks.placement import split_filters
 from edgehybrid.recipe import NetworkRecipe, Placement, Recipe
+from edgehybrid.recipe.network import Ern
 
 RATIOS = ("energy_efficiency_fp", "energy_efficiency_xnor", "memory_compression_fp", "memory_compression_xnor")
 XNOR = Placement(full_precision=("first", "last"), weight_bits=1, activation_bits=1)
@@ -20,10 +21,10 @@ class RecipeCost:
     """The cost of a recipe's network beside its two references.
 
     The references are the full-precision and the XNOR network of the same architecture, input and classes, of
-    width 1 and without added residual connections, whatever the recipe has. A ratio above 1 means that the
-    recipe needs less than the reference. Source: the 1.5x to 3x rows of the paper's Table 4 and Hybrid-VGG A
-    of Table 6 were computed so; section 3.1 of its text does not name the width, and has the ratios upside
-    down.
+    width 1 and without added residual connections, whatever the recipe has; those of an ERN have its depth and
+    stages. A ratio above 1 means that the recipe needs less than the reference. Source: the 1.5x to 3x rows of the
+    paper's Table 4 and Hybrid-VGG A of Table 6 were computed so; section 3.1 of its text does not name the width, and
+    has the ratios upside down.
 
     Attributes:
         peak_activation_bits: see edgehybrid/census/activation_memory.py; (every number in 32 bits, packed).
@@ -76,7 +77,7 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
 def references_of(recipe: Recipe, rules: Rules, table: EnergyTable | None) -> tuple[NetworkCost, NetworkCost]:
     """The costs of the full-precision and of the XNOR network that a recipe is compared with, see ``RecipeCost``."""
     data = recipe.data
-    key = (recipe.network.architecture, data.image_side, data.channels, data.classes)
+    key = (recipe.network.architecture, recipe.network.ern, data.image_side, data.channels, data.classes)
     fp, xnor = (cost_of_network(_reference_network(name, *key), rules, table) for name in ("fp", "xnor"))
     return fp, xnor
 
@@ -95,7 +96,7 @@ def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
 
 
 @cache
-def _reference_network(name: str, architecture: str, image_side: int, channels: int, classes: int) -> Network:
+def _reference_network(name: str, architecture: str, ern: Ern, image_side: int, channels: int, classes: int) -> Network:
     placement = FULL_PRECISION if name == "fp" else XNOR
-    part = NetworkRecipe.model_validate({"architecture": architecture, "placement": placement})
+    part = NetworkRecipe.model_validate({"architecture": architecture, "ern": ern, "placement": placement})
     return build_network(f"{architecture}_{name}", part, image_side, channels, classes)

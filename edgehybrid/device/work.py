@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple, Self
 
 from edgehybrid.census.agreement import stored_layers
-from edgehybrid.census.flatbuffer_graph import FlatbufferGraph, pieces_of
+from edgehybrid.census.flatbuffer_graph import PACKED_BITS, FlatbufferGraph, pieces_of
 from edgehybrid.census.flatbuffer_layers import count_flatbuffer
 from edgehybrid.census.formats import FORMATS, INT8_BITS, AskedFormat, Format
 from edgehybrid.census.logical_layers import LogicalLayer
+from edgehybrid.census.operators import CensusRow
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.flatbuffer import Flatbuffer
 from edgehybrid.networks import FLOAT_BITS, Network
@@ -81,8 +82,7 @@ def work_of_flatbuffer(flatbuffer: Flatbuffer) -> Work:
         EdgehybridError: a layer whose numbers are of no class that is known.
     """
     return _sum(
-        _work_of_layer(stored.layer, sum(row.precision == "packed" for row in stored.operators))
-        for stored in count_flatbuffer(flatbuffer).layers
+        _work_of_layer(stored.layer, _planes_in(stored.operators)) for stored in count_flatbuffer(flatbuffer).layers
     )
 
 
@@ -95,8 +95,15 @@ def work_of_nodes(flatbuffer: Flatbuffer, nodes: Collection[int]) -> Work:
     chosen = {id(flatbuffer.ops[node]) for node in nodes}
     pieces = pieces_of(FlatbufferGraph(flatbuffer))
     return _sum(
-        _work_of_layer(piece.layer, len(piece.packed)) for piece in pieces if any(id(op) in chosen for op in piece.ops)
+        _work_of_layer(piece.layer, _planes_in(piece.operators))
+        for piece in pieces
+        if any(id(op) in chosen for op in piece.ops)
     )
+
+
+def _planes_in(operators: Iterable[CensusRow]) -> int:
+    """Binary maps that packed operators read: one each, and the three comparisons of a map of 2-bit levels."""
+    return sum(2 ** PACKED_BITS[row.op] - 1 for row in operators if row.precision == "packed")
 
 
 def _sum(parts: Iterable[Work]) -> Work:
@@ -110,7 +117,8 @@ def _work_of_layer(layer: LogicalLayer, planes: int | None) -> Work:
     """The operators that a layer becomes: one for its float filters, one for each plane of the others.
 
     Args:
-        planes: packed operators of a layer in a file; None for a network's, which become as many as ``convert`` makes.
+        planes: binary maps that a layer of a file reads; None for a network's, which become as many as ``convert``
+            makes.
     """
     total = Work()
     if layer.float_filters:

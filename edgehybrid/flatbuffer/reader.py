@@ -133,7 +133,7 @@ def _op(op: Table, codes: list[tuple[str, bool]], tensors: int) -> Op:
     options: dict[str, object] = {}
     if is_builtin:
         options = builtin_options(op)
-    elif name.startswith("Lce"):
+    elif name.startswith(("Lce", "Edgehybrid")):
         options = dict(op.integer_map(5))
     return Op(name, inputs, outputs, options)
 

@@ -66,7 +66,7 @@ class Op:
         inputs, outputs: indices into the subgraph's tensors; -1 stands for an optional input that is absent.
         options: name as in LiteRT's schema.fbs (``stride_w``) → number, text or tuple of numbers; an enumeration
             is its number. Options the file leaves out have the schema's default; texts left out are missing.
-            Of custom operators, those of ``Lce…`` are read, as integers; empty for all others.
+            Of custom operators, those of ``Lce…`` and ``Edgehybrid…`` are read, as integers; empty for all others.
     """
 
     name: str

@@ -5,6 +5,7 @@ from typing import Any
 from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras
 from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D
+from edgehybrid.model.levels import LevelConv2D, QuantizeLevels, ScaledSign, Thermometer
 from edgehybrid.model.quantizers import quantizer
 from edgehybrid.networks import Layer, Network
 from edgehybrid.networks.parts import float_part, quantised_part
@@ -29,6 +30,8 @@ def build_model(network: Network, synchronized: bool = False) -> Any:
             values[node.name] = _apply_layer(network.layer(node.name), network, inputs[0])
         elif node.op == "add":
             values[node.name] = keras.layers.Add(name=node.name)(inputs)
+        elif node.op == "thermometer":
+            values[node.name] = Thermometer(network.thermometer_channels, name=node.name)(inputs[0])
         else:
             values[node.name] = _elementwise_or_pool(node.op, node.name, synchronized)(inputs[0])
     return keras.Model(image, values[network.graph[-1].name], name=network.name.replace("/", "_"))
@@ -54,6 +57,8 @@ def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
         return _apply_dense(layer, network, x)
     if layer.is_float:
         return _float_convolution(layer, layer.out_channels, layer.name)(x)
+    if layer.level_step is not None:
+        return _level_convolution(layer, layer.level_step, network)(x)
     shifted = _shifted(layer, network, x)
     if not layer.is_split:
         return _quantised_convolution(layer, network, network.pad_value, layer.name)(shifted)
@@ -102,6 +107,21 @@ def _quantised_convolution(layer: Layer, network: Network, pad_value: int, name:
         kernel_constraint=None,
         standardise=network.standardised_weights,
         name=name,
+    )
+
+
+def _level_convolution(layer: Layer, step: float, network: Network) -> Any:
+    return LevelConv2D(
+        layer.out_channels,
+        layer.kernel_side,
+        layer.stride,
+        padding="same",
+        input_quantizer=QuantizeLevels(layer.activation_bits, step, network.ewgs),
+        kernel_quantizer=ScaledSign(network.shared_scale if layer.adds_to_residual else 0),
+        use_bias=False,
+        kernel_initializer=_initializer(layer),
+        kernel_constraint=None,
+        name=layer.name,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgehybrid.model.compat import tf
 from edgehybrid.model.layers import pointwise_convolution
+from edgehybrid.model.levels import QuantizeLevels, gradient_of_level, level_of
 
 Chain = Callable[..., Any]
 
@@ -76,6 +77,19 @@ def scaled_signs(kernel: Any) -> Any:
     return scaled(tf.convert_to_tensor(kernel))
 
 
+def quantised_levels(x: Any, quantizer: QuantizeLevels) -> Any:
+    """``quantizer(x)`` of the type of x, with its gradient; levels are found and gradients scaled in float32."""
+
+    @tf.custom_gradient
+    def levels(x: Any) -> Any:
+        numbers = (quantizer.scale, quantizer.step, quantizer.ewgs)
+        return _compiled(_levels_of, x.dtype, *numbers)(x), lambda upstream: _compiled(
+            _gradient_of_levels, x.dtype, *numbers
+        )(upstream, x)
+
+    return levels(x)
+
+
 def add_relu(a: Any, b: Any, readers: int) -> tuple[Any, ...]:
     r"""max(a + b, 0) of two maps of one shape and type, once for each of its readers, whose gradients are summed in the
     walk that masks them:
@@ -135,6 +149,18 @@ def _signs_of(dtype: Any, shift: float) -> Chain:
 
 def _within_one_of(dtype: Any) -> Chain:
     return lambda gradient, x: tf.where(tf.abs(x) <= 1, gradient, tf.zeros([], dtype))
+
+
+def _levels_of(dtype: Any, scale: float, step: float, _: float) -> Chain:
+    return lambda x: tf.cast(level_of(tf.cast(x, tf.float32), scale) * step, dtype)
+
+
+def _gradient_of_levels(dtype: Any, scale: float, step: float, ewgs: float) -> Chain:
+    def gradient(upstream: Any, x: Any) -> Any:
+        wide = tf.cast(x, tf.float32)
+        return tf.cast(gradient_of_level(tf.cast(upstream, tf.float32), wide, scale, step, ewgs), dtype)
+
+    return gradient
 
 
 def _add_relu_of(dtype: Any) -> Chain:

@@ -61,8 +61,21 @@ class PointwiseConv2D(keras.layers.Conv2D):
         return pointwise_convolution(inputs, kernel, self.strides[0])
 
 
+class LatentConv2D(larq.layers.QuantConv2D):
+    """A convolution whose quantised weights have real-valued ones behind them, which are what is trained."""
+
+    def real_kernel(self) -> Any:
+        """What is quantised, shape (k, k, I, filters)."""
+        return self.latent_kernel
+
+    @property
+    def latent_kernel(self) -> Any:
+        """The real-valued weights behind the quantised ones, shape (k, k, I, filters)."""
+        return self.kernel.latent_variable
+
+
 @larq.utils.register_keras_custom_object
-class ScaledQuantConv2D(larq.layers.QuantConv2D):
+class ScaledQuantConv2D(LatentConv2D):
     r"""Convolution of quantised inputs with quantised weights, scaled by alpha after the convolution:
 
     $$Y_o = (q(X) * q(W)_o) \cdot \alpha_o, \qquad \alpha_o = \frac{1}{n} \sum_i |W_{o,i}|$$
@@ -119,11 +132,6 @@ class ScaledQuantConv2D(larq.layers.QuantConv2D):
     def get_config(self) -> dict[str, Any]:
         """Keras' constructor arguments."""
         return {**super().get_config(), "standardise": self.standardise}
-
-    @property
-    def latent_kernel(self) -> Any:
-        """The real-valued weights behind the quantised ones, shape (k, k, I, filters)."""
-        return self.kernel.latent_variable
 
 
 def standardised(kernel: Any) -> Any:

@@ -1,11 +1,15 @@
 """Turns a recipe into a ``Network``: topology from the table of architectures, then precision from placement.py."""
 
+from typing import Any
+
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks.architectures import ARCHITECTURES
+from edgehybrid.networks.ern import check_bits
 from edgehybrid.networks.filters import with_filters
 from edgehybrid.networks.network import Layer, Network
 from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Recipe
+from edgehybrid.recipe.network import Ern
 
 
 def network_of(recipe: Recipe) -> Network:
@@ -14,6 +18,8 @@ def network_of(recipe: Recipe) -> Network:
     Raises:
         RecipeError: a network that cannot exist: a layer without filters, an unknown stage or layer.
     """
+    if recipe.network.architecture == "ern":
+        check_bits(recipe.network)
     return build_network(recipe.name, recipe.network, recipe.data.image_side, recipe.data.channels, recipe.data.classes)
 
 
@@ -54,7 +60,25 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         learned_thresholds=part.thresholds == "learned",
         standardised_weights=part.standardise_weights,
         clipped_activations=part.clip_activations,
+        **_of_levels(part),
     )
+
+
+def _of_levels(part: NetworkRecipe) -> dict[str, Any]:
+    """What a network of levels has besides."""
+    if part.architecture != "ern":
+        if part.ern != Ern():
+            raise RecipeError(
+                "network.ern is about the architecture ern.",
+                received=f"architecture: {part.architecture}",
+                allowed="no section ern, or architecture: ern",
+            )
+        return {}
+    return {
+        "thermometer_channels": part.ern.thermometer_channels,
+        "shared_scale": part.ern.shared_scale,
+        "ewgs": part.ern.ewgs,
+    }
 
 
 def _refuse_filters_of_one_weight(layers: tuple[Layer, ...]) -> None:

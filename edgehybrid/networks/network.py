@@ -7,13 +7,15 @@ from typing import Literal
 from edgehybrid.recipe.network import FLOAT_BITS
 
 Kind = Literal["conv", "shortcut", "dense"]
-Op = Literal["layer", "batch_norm", "relu", "rprelu", "max_pool", "global_average_pool", "flatten", "add"]
+Op = Literal[
+    "layer", "batch_norm", "relu", "rprelu", "max_pool", "global_average_pool", "flatten", "add", "thermometer"
+]
 Activation = Literal["relu", "rprelu"]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights: a 3×3 convolution, the 1×1 convolution of a shortcut, or a dense layer.
+    """A layer with weights: a convolution, the 1×1 convolution of a shortcut, or a dense layer.
 
     A dense layer is a 1×1 convolution on a map of side 1. Maps are square. No layer has a bias: BatchNorm
     follows.
@@ -27,6 +29,8 @@ class Layer:
             the map that the layer reads.
         float_filters: how many of the filters are in full precision; all of them in a full-precision layer.
         float_filter_input: what the full-precision filters of a split layer read: the real map, or its sign.
+        level_step: of a layer that reads levels 0, 1, 2 …, what one is worth; None where it reads values in [-1, 1].
+        adds_to_residual: whether its filters are ±1/p, p that of all such layers, so that sums of maps are integers.
         reason: the selector of the recipe that decided the bits; ``float_fraction`` where that field put filters in
             full precision; ``quantised`` where no selector named the layer.
     """
@@ -45,6 +49,8 @@ class Layer:
     activation_bits: int = FLOAT_BITS
     float_filters: int = 0
     float_filter_input: Literal["real", "sign"] = "real"
+    level_step: float | None = None
+    adds_to_residual: bool = False
     reason: str = ""
 
     @property
@@ -96,7 +102,8 @@ class Node:
 
     ``layer`` applies the Layer of that name: quantise the input as the layer says, convolve, scale by alpha.
     ``rprelu`` is a ReLU with three learned numbers a channel (``edgehybrid.model.activations.RPReLU``).
-    ``max_pool`` is 2×2 with stride 2.
+    ``max_pool`` is 2×2 with stride 2. ``thermometer`` makes channels of levels of each colour of the image
+    (``edgehybrid.model.levels.Thermometer``).
     """
 
     name: str
@@ -115,6 +122,9 @@ class Network:
         learned_thresholds: whether quantised filters read the map less a learned number for each channel.
         standardised_weights: whether quantised weights come from filters of zero mean and unit variance.
         clipped_activations: whether what is quantised to several bits is clipped to [-1, 1] first.
+        thermometer_channels: channels of levels that each colour becomes; 0 where layers read the image itself.
+        shared_scale: p of the layers that add to a residual; 0 where none does.
+        ewgs: δ of the gradient of levels.
     """
 
     name: str
@@ -129,6 +139,9 @@ class Network:
     learned_thresholds: bool = False
     standardised_weights: bool = False
     clipped_activations: bool = True
+    thermometer_channels: int = 0
+    shared_scale: int = 0
+    ewgs: float = 0.0
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from edgehybrid.recipe.section import Fraction, Names, Section
+from edgehybrid.recipe.section import Filters, Fraction, Names, NotNegative, Section
 
 FLOAT_BITS = 32
 MAX_QUANTISED_BITS = 8
@@ -47,14 +47,36 @@ class Placement(Section):
         return bits
 
 
+class Ern(Section):
+    """What an Efficiera Residual Network has and other topologies have not.
+
+    The defaults are the published ERNs18. Source: Takahashi et al. 2024 (arXiv:2410.11553); released code.
+    """
+
+    depth: Literal[18, 34, 50, 101] = Field(
+        default=18, description="layers; 18 and 34 have blocks of two convolutions, 50 and 101 of three (bottlenecks)"
+    )
+    stages: Filters = Field(
+        default=(64, 128, 256, 512), description="filters of each stage, one to four; the first is the stem's, too"
+    )
+    stem_strides: bool = Field(default=True, description="false: the stem keeps the size of the image, as for CIFAR")
+    stem_last_kernel: Literal[1, 3] = Field(
+        default=3, description="side of the stem's last filters: 3 in the paper, 1 in the released code"
+    )
+    thermometer_channels: int = Field(default=10, ge=1, le=85, description="channels of levels that a colour becomes")
+    shared_scale: int = Field(default=32, ge=1, le=1024, description="p: filters that add to the residual are ±1/p")
+    ewgs: NotNegative = Field(default=0.0, description="δ: the gradient g of a level times 1 + δ·sign(g)·(x - level)")
+
+
 class NetworkRecipe(Section):
     """Topology, width and precision."""
 
-    architecture: Literal["resnet20", "resnet32", "vgg19"]
+    architecture: Literal["resnet20", "resnet32", "vgg19", "ern"]
     width: float = Field(default=1.0, gt=0, le=64, description="factor on the filters of every convolution")
     filters: dict[str, int] = Field(
         default={}, description="filters of single layers, by name, where they are fewer than the topology's"
     )
+    ern: Ern = Field(default=Ern(), description="ern only: depth, stages, stem and input")
     residual: bool = Field(
         default=False, description="vgg19: a residual connection every two convolutions (Hybrid-VGG A)"
     )

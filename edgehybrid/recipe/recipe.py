@@ -54,6 +54,27 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _thermometers_read_pixels(self) -> "Recipe":
+        """A thermometer counts steps of the pixel, so it needs the pixel itself."""
+        if self.network.architecture == "ern" and (set(self.data.mean) != {0.0} or set(self.data.std) != {1.0}):
+            zeros, ones = [0.0] * self.data.channels, [1.0] * self.data.channels
+            raise ValueError(
+                "'network.architecture' ern reads pixels in [0, 1], not normalised ones: set "
+                f"'data.mean' to {zeros} and 'data.std' to {ones}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_have_no_surrogate(self) -> "Recipe":
+        """What stands for a quantiser where sharpness is measured is the tanh of a sign."""
+        if self.network.architecture == "ern" and self.training.health.sharpness is not None:
+            raise ValueError(
+                "'training.health.sharpness' must be null with 'network.architecture' ern: a smooth stand-in is known "
+                "for signs, not for levels"
+            )
+        return self
+
     def to_yaml(self) -> str:
         """The recipe with every default filled in."""
         return dump_yaml(self.model_dump(mode="json"))

@@ -13,7 +13,7 @@ _WEIGHTED: Mapping[str, int] = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CON
 
 def can_run(flatbuffer: Flatbuffer) -> bool:
     """Whether no operator is Larq's."""
-    return not any(op.name.startswith("Lce") for op in flatbuffer.ops)
+    return not any(op.name.startswith(("Lce", "Edgehybrid")) for op in flatbuffer.ops)
 
 
 def load(flatbuffer: Flatbuffer, content: bytes, threads: int) -> Loaded:

@@ -33,7 +33,7 @@ class Region(NamedTuple):
 def delegate(isa: str | None = None, report_file: Path | None = None, profile_file: Path | None = None) -> Any:
     """What ``ai_edge_litert.interpreter.Interpreter(experimental_delegates=[…])`` takes. One for each interpreter.
 
-    It takes the nodes of a graph with Larq's operators, and leaves every other graph alone. Its threads are the
+    It takes the nodes of a graph with Larq's operators or ours, and leaves every other graph alone. Its threads are the
     interpreter's ``num_threads``.
 
     Args:

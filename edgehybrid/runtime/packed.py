@@ -1,4 +1,4 @@
-"""The native runtime in LiteRT: every flatbuffer with Larq's operators."""
+"""The native runtime in LiteRT: every flatbuffer with Larq's operators, or with those of networks of levels."""
 
 import tempfile
 from pathlib import Path
@@ -10,15 +10,23 @@ from edgehybrid.runtime.host import host_version, open_host
 from edgehybrid.runtime.loaded import Loaded
 from edgehybrid.runtime.native_delegate import delegate, regions_in
 
-OPERATORS = ("LceBconv2d", "LceBMaxPool2d", "LceDequantize", "LceQuantize")
+OPERATORS = (
+    "LceBconv2d",
+    "LceBMaxPool2d",
+    "LceDequantize",
+    "LceQuantize",
+    "EdgehybridConv2d",
+    "EdgehybridLevels",
+    "EdgehybridScores",
+)
 # What the library says of a host whose structures it would misread; native/delegate/host.cc.
 _UNKNOWN_HOST = "this host's tensors are laid out in a way that is not known here"
 
 
 def can_run(flatbuffer: Flatbuffer) -> bool:
-    """Whether it has operators of Larq's, and each is known."""
-    larqs = [op.name for op in flatbuffer.ops if op.name.startswith("Lce")]
-    return bool(larqs) and all(name in OPERATORS for name in larqs)
+    """Whether it has operators that only this runtime has, and each is known."""
+    own = [op.name for op in flatbuffer.ops if op.name.startswith(("Lce", "Edgehybrid"))]
+    return bool(own) and all(name in OPERATORS for name in own)
 
 
 def name_in(litert: str) -> str:

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from edgehybrid.model.activations import LearnedThreshold
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.fused import add_relu, scaled_signs, sign_convolution
+from edgehybrid.model.fused import add_relu, quantised_levels, scaled_signs, sign_convolution
 from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D, pointwise_convolution
+from edgehybrid.model.levels import LevelConv2D, Thermometer
 
 
 class ForwardPass:
@@ -37,7 +38,9 @@ class ForwardPass:
     def __call__(self, images: Any) -> Any:
         """Logits, float32 (batch, classes), of images, float32 (batch, side, side, channels)."""
         # For each reader of a map in turn, the map: always the same, or a copy of its own.
-        values: dict[int, Iterator[Any]] = {id(self._input): repeat(tf.cast(images, self._dtype))}
+        values: dict[int, Iterator[Any]] = {id(self._input): repeat(images)}
+        if not isinstance(self._layers[0], Thermometer):
+            values[id(self._input)] = repeat(tf.cast(images, self._dtype))
         for layer in self._layers:
             y = self._apply(layer, tf.nest.map_structure(lambda tensor: next(values[id(tensor)]), layer.input))
             values[id(layer.output)] = iter(y) if isinstance(y, tuple) else repeat(y)
@@ -47,6 +50,12 @@ class ForwardPass:
         """The layer's map; a tuple of copies, where each reader has one of its own."""
         if isinstance(layer, ScaledQuantConv2D) and layer.input_quantizer.precision == 1:
             return self._convolve_signs(layer, x)
+        if isinstance(layer, LevelConv2D):
+            return layer.convolution_op(
+                quantised_levels(x, layer.input_quantizer), tf.cast(layer.scaled_kernel(), x.dtype)
+            )
+        if isinstance(layer, Thermometer):
+            return tf.cast(layer.call(x), self._dtype)
         if self._dtype == tf.float32:
             return layer(x, training=True)
         return self._apply_in_reduced_precision(layer, x)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.data.source import images_at_once
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import ScaledQuantConv2D
+from edgehybrid.model.layers import LatentConv2D
 from edgehybrid.recipe.training import Bop, Training
 from edgehybrid.runs.epoch_line import LayerHealth
 
@@ -31,7 +31,7 @@ class HealthMonitor:
     """
 
     def __init__(self, model: Any) -> None:
-        self._layers = [layer for layer in model.layers if isinstance(layer, ScaledQuantConv2D)]
+        self._layers = [layer for layer in model.layers if isinstance(layer, LatentConv2D)]
         self._probe = keras.Model(model.input, [layer.input for layer in self._layers]) if self._layers else None
         self.memory: dict[str, NDArray[Any]] = {
             f"first_alpha.{layer.name}": layer.alpha().numpy() for layer in self._layers
@@ -48,7 +48,8 @@ class HealthMonitor:
 
         - ``sign_flip_percent``: weights whose sign is another than when the epoch began.
         - ``dead_percent``: weights with |W| > 1 (|Ŵ|, if standardised), where the sign passes no gradient.
-        - ``plus_one_percent``: share of +1 among the layer's quantised inputs (of values ≥ 0, for more bits).
+        - ``plus_one_percent``: share of +1 among the layer's quantised inputs (of values in the upper half, for more
+          bits).
         - ``constant_channel_percent``: input channels that have one sign for 99.9 % of their values.
         - ``alpha``: mean over the filters; ``alpha_drift_percent``: mean |alpha - first| over mean first.
 
@@ -68,7 +69,8 @@ class HealthMonitor:
             part = images[begin : begin + at_once]
             inputs = tf.nest.flatten(probe(part, training=False))
             for layer, x in zip(self._layers, inputs, strict=True):
-                is_plus = tf.cast(layer.input_quantizer(x) >= 0, tf.float32)
+                quantizer = layer.input_quantizer
+                is_plus = tf.cast(quantizer(x) >= getattr(quantizer, "middle", 0.0), tf.float32)
                 share = tf.reduce_mean(is_plus, axis=[0, 1, 2]).numpy()
                 sums[layer.name] += len(part) * share.astype(np.float64)
         return (sums[layer.name] / len(images) for layer in self._layers)

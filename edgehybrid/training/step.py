@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.layers import ScaledQuantConv2D, centred, xnor_net_gradient_scale
+from edgehybrid.model.layers import LatentConv2D, centred, xnor_net_gradient_scale
 from edgehybrid.model.variables import values_of
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
@@ -67,7 +67,7 @@ class Trainer:
             if first_stage is not None:
                 take_weights(self.model, first_stage)
             self.variables = [getattr(v, "latent_variable", v) for v in self.model.trainable_variables]
-            quantised = [layer for layer in self.model.layers if isinstance(layer, ScaledQuantConv2D)]
+            quantised = [layer for layer in self.model.layers if isinstance(layer, LatentConv2D)]
             self.latent = {layer.name: layer.latent_kernel for layer in quantised}
             self.flipped = {}
             if isinstance(self.training.optimizer, Bop):

@@ -317,6 +317,20 @@ def test_a_network_with_every_switch_packs_and_agrees(tmp_path: Path) -> None:
     assert operators.count("PRELU") == 1 + 2 * 9
 
 
+@pytest.mark.parametrize("file_format", ["packed", "packed_int8", "float32"])
+def test_a_network_of_levels_converts_and_agrees(tmp_path: Path, file_format: Format) -> None:
+    recipe = load_recipe(
+        "ern/cifar16",
+        ["data.dataset=digits", "data.mean=[0]", "data.std=[1]", "network.ern.stages=[8, 16]", "data.image_side=8"],
+    )
+    run = random_run(tmp_path, recipe)
+    sidecar = convert(run, "x86_64", file_format, images=20)
+    assert sidecar.packed_layers == (0 if file_format == "float32" else len(network_of(recipe).layers))
+    assert sidecar.top1_agreement_percent >= 95
+    evaluation = evaluate_flatbuffer(open_artefact(run.path / sidecar.model))
+    assert evaluation.images == 360
+
+
 @pytest.mark.parametrize("file_format", ["packed", "float32"])
 @pytest.mark.parametrize(
     "switches",

@@ -199,8 +199,9 @@ def test_a_binary_vgg_shortcut_shares_the_binary_accesses(name: str) -> None:
     )
 
 
-# The slow reference: the formulas of the paper in its own symbols, in exact fractions, for equal bits of
-# weights and activations. i, o: channels; k: kernel; n, m: sides of input and output; q: quantised share.
+# The slow reference: the formulas of the paper in its own symbols, in exact fractions; where weights and maps have
+# other bits, a MAC has those of the wider. i, o: channels; k: kernel; n, m: sides of input and output; q: quantised
+# share.
 
 
 def reference_layer_pj(layer: Layer, network: Network) -> Fraction:
@@ -222,10 +223,11 @@ def reference_layer_pj(layer: Layer, network: Network) -> Fraction:
     if b == 32:
         return access * (read + w + write) + fp_mac * mac
     q = 1 - Fraction(layer.float_filters, o)
+    a = layer.activation_bits
     return (
-        b * binary_access * read
+        a * binary_access * read
         + (1 - q) * (access * (w + write) + fp_mac * mac)
-        + q * (b * (binary_access * (w + write) + binary_mac * mac) + access * o + fp_mac * m**2 * o)
+        + q * (binary_access * (b * w + a * write) + max(a, b) * binary_mac * mac + access * o + fp_mac * m**2 * o)
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from random_networks import networks
+from small_level_networks import model_of, small_network
 from tiny_flatbuffers import TinyOp, TinyTensor, float_flatbuffer, packed_flatbuffer, tflite_bytes
 from tiny_runs import random_model, tiny_recipe
 
@@ -34,6 +35,15 @@ def test_so_has_one_with_split_layers() -> None:
     recipe = tiny_recipe("network.placement.float_fraction=0.5")
     content, *_ = pack(export(random_model(recipe), "packed"))
     assert work_of_flatbuffer(parse_flatbuffer(content, "split")) == work_of_network(network_of(recipe), "packed")
+
+
+def test_so_has_one_of_levels() -> None:
+    from converters.integer.from_keras import integer_network
+    from converters.integer.integer_file import integer_flatbuffer
+
+    network = small_network()
+    content = integer_flatbuffer(integer_network(network, model_of(network)))
+    assert work_of_flatbuffer(parse_flatbuffer(content, "levels")) == work_of_network(network, "packed")
 
 
 def test_a_float_flatbuffer_by_hand() -> None:

@@ -49,8 +49,11 @@ def test_the_first_layer_reads_the_image_and_the_last_gives_the_classes(
     architecture: Architecture, part: NetworkRecipe, side: int, channels: int, classes: int
 ) -> None:
     first, *_, last = architecture.layers(part, side, channels, classes)
-    assert (first.in_side, first.in_channels) == (side, channels)
-    assert (last.kind, last.out_channels) == ("dense", classes)
+    # A network of levels reads channels of levels of each colour, and classifies at every pixel.
+    has_levels = part.architecture == "ern"
+    assert first.in_side == side
+    assert first.in_channels == channels * (part.ern.thermometer_channels if has_levels else 1)
+    assert (last.kind, last.out_channels) == ("conv" if has_levels else "dense", classes)
 
 
 def test_the_placement_changes_neither_the_layers_of_the_graph_nor_their_order(

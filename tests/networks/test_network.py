@@ -62,6 +62,8 @@ def test_maps_agree_along_the_graph_and_end_in_one_number_a_class(network: Netwo
             side, channels = layer.out_side, layer.out_channels
         elif node.op == "add":
             assert sources[0] == sources[1], node.name
+        elif node.op == "thermometer":
+            channels *= network.thermometer_channels
         elif node.op == "max_pool":
             side //= 2
         elif node.op == "flatten":
@@ -70,12 +72,15 @@ def test_maps_agree_along_the_graph_and_end_in_one_number_a_class(network: Netwo
             side = 1
         maps[node.name] = (side, channels)
     assert maps[network.graph[-1].name] == (1, network.classes)
-    assert network.graph[-1].op == "batch_norm"
+    assert network.graph[-1].op == ("global_average_pool" if network.thermometer_channels else "batch_norm")
 
 
 def test_every_layer_is_normalised(network: Network) -> None:
     nodes = {node.inputs: node.op for node in network.graph}
-    assert all(nodes[(layer.name,)] == "batch_norm" for layer in network)
+    # In a network of levels, sums are normalised behind the addition, and the classes' not at all.
+    apart = {network.layers[-1].name} if network.thermometer_channels else set()
+    own = [layer.name for layer in network if not layer.adds_to_residual and layer.name not in apart]
+    assert all(nodes[(name,)] == "batch_norm" for name in own)
 
 
 def test_strides_divide_the_side_rounded_up(network: Network) -> None:

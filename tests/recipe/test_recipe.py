@@ -91,3 +91,13 @@ def test_sha256_differs_for_files_that_mean_something_else() -> None:
     hashes = {load_recipe("hybrid_res_a", chosen).sha256 for chosen in ([], *([one] for one in overrides))}
     assert len(hashes) == 1 + len(overrides)
     assert len({load_recipe(name).sha256 for name in NAMES}) == len(NAMES)
+
+
+def test_levels_are_made_of_pixels_alone() -> None:
+    with pytest.raises(RecipeError, match="ern reads pixels"):
+        load_recipe("ern/cifar16", ["data.std=[0.5, 1, 1]"])
+
+
+def test_levels_have_no_sharpness() -> None:
+    with pytest.raises(RecipeError, match="sharpness' must be null"):
+        load_recipe("ern/cifar16", ["training.health.sharpness.every_steps=5"])

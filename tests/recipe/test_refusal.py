@@ -173,7 +173,7 @@ def test_says_the_range(file: Path, override: str, name: str, allowed: str) -> N
     ("override", "allowed", "nearest"),
     [
         ("data.dataset=cifar10", "digits, cifar100, imagenet2012", "cifar100"),
-        ("network.architecture=resnet31", "resnet20, resnet32, vgg19", "resnet32"),
+        ("network.architecture=resnet31", "resnet20, resnet32, vgg19, ern", "resnet32"),
         ("network.placement.float_filter_input=reel", "real, sign", "real"),
         ("training.optimizer.kind=adamw", "sgd, adam, bop", "adam"),
         ("training.schedule.kind=cosin", "constant, step, linear, cosine", "cosine"),

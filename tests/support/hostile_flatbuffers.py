@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from lce_layers import RELU, SAME, VALID, BinaryConv, max_pool, words_of
+from level_networks import LevelNetwork
 from tiny_flatbuffers import TinyOp, TinyTensor, pack, tflite_bytes
 
 NUMBERS = (-(2**31), -2, -1, 0, 1, 2, 3, 4, 5, 7, 8, 31, 32, 33, 64, 255, 2**15, 2**16, 2**28, 2**31 - 1)
@@ -54,6 +55,18 @@ def many_float_operators() -> bytes:
     return tflite_bytes(tensors, ops, [0], [11, 4])
 
 
+def levels() -> bytes:
+    """EdgehybridLevels of an image, EdgehybridConv2d with and without thresholds and a residual, EdgehybridScores."""
+    rng = np.random.default_rng(0)
+    network = LevelNetwork(rng.integers(-128, 128, (1, 7, 6, 3)).astype(np.int8), rng)
+    source = network.levels(network.image, 11)
+    carried = network.conv(source, 20)
+    inner = network.conv(network.levels(carried), 40, gives_levels=True)
+    network.scores(network.conv(inner, 20, residual=carried))
+    network.scores(network.conv(network.conv(source, 20, (1, 1), (2, 2), gives_levels=True), 3))
+    return network.flatbuffer()
+
+
 @cache
 def sound() -> tuple[bytes, ...]:
     return (
@@ -64,6 +77,8 @@ def sound() -> tuple[bytes, ...]:
         max_pool((1, 7, 6, 40), (2, 3), (2, 1), SAME),
         many_float_operators(),
         many_float_operators(),
+        levels(),
+        levels(),
     )
 
 

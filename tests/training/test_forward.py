@@ -33,6 +33,10 @@ RECIPES = {
     "split, of signs": tiny_recipe("network.placement.float_fraction=0.5", "network.placement.float_filter_input=sign"),
     "learned": tiny_recipe("network.thresholds=learned", "network.activation=rprelu"),
     "standardised": tiny_recipe("network.standardise_weights=true", "training.latent_weights.clip=false"),
+    "levels": load_recipe("ern/cifar16", ["network.ern.stages=[8, 16]", "data.image_side=16"]),
+    "levels with EWGS": load_recipe(
+        "ern/cifar16", ["network.ern.stages=[8, 16]", "data.image_side=16", "network.ern.ewgs=0.01"]
+    ),
     "vgg": load_recipe("digits", [*VGG]),
     "residual vgg": load_recipe("digits", [*VGG, "network.residual=true"]),
 }

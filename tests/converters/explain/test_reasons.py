@@ -8,7 +8,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from explained import VALID, WINDOW, LayerWriter, dense_of_bits, explained, reals, sign_and_convolution, signs
 from lce_layers import larqs_flatbuffer
+from small_level_networks import model_of, small_network
 
+from converters.integer.from_keras import integer_network
+from converters.integer.integer_file import integer_flatbuffer
 from edgehybrid.runs.run_folder import RunFolder
 
 BY_EDGEHYBRID = "edgehybrid convert --format packed"
@@ -168,3 +171,15 @@ def test_a_dense_layer_in_a_file_of_larqs_own_converter_has_a_reason_and_a_fix()
     assert BY_EDGEHYBRID in left.fix
     assert [pair.kind for pair in found.stray_pairs] == ["quantised, then unpacked"]
     assert {row.precision for row in found.ops} == {"packed", "float32", None}
+
+
+def test_layers_of_levels_say_what_they_read_and_write() -> None:
+    network = small_network()
+    content = integer_flatbuffer(integer_network(network, model_of(network)))
+    rows = explained(content).ops
+    reasons = {row.layer: row.reason for row in rows}
+    assert reasons["thermometer"] == "compares integers with the thresholds of 2-bit levels"
+    assert reasons["stem2"].startswith("1-bit weights, 2-bit inputs, writes 2-bit levels; 8 of 32 bits")
+    assert reasons["stage2_block2_conv2"].startswith("1-bit weights, 2-bit inputs, writes int16 sums")
+    assert reasons["logits"] == "adds the integers of each class, and scales the sum"
+    assert all(row.precision in ("packed", None) for row in rows)

@@ -7,8 +7,8 @@
 
 namespace edgehybrid {
 
-// Whether the operator is one of Larq's four.
-bool IsLarqs(Op op);
+// Whether the operator is one of Larq's four, or the sum, which none but our own operators have.
+bool IsPacked(Op op);
 
 // Positions in `nodes`, ascending. `nodes` is in the order of execution.
 std::vector<std::size_t> Claim(const std::vector<HostNode>& nodes);

@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "delegate/claim.h"
 #include "delegate/kernel.h"
@@ -48,9 +49,9 @@ void RequireOrder(const PlanNode& node, const std::map<int, int>& writers, const
   }
 }
 
-// Larq's nodes that cannot run here cannot run at all: the host has no kernel for them either.
-void ReportIfLarqs(tflite::Context* context, const PlanNode& node, const std::string& reason) {
-  const std::string name = LarqName(*node.registration);
+// Larq's nodes and ours that cannot run here cannot run at all: the host has no kernel for them either.
+void ReportIfPacked(tflite::Context* context, const PlanNode& node, const std::string& reason) {
+  const std::string name = PackedName(*node.registration);
   if (name.empty()) return;
   Report(context, "node " + std::to_string(node.index) + " (" + name + ") cannot run: " + reason);
 }
@@ -69,32 +70,35 @@ std::vector<HostNode> ReadNodes(tflite::Context* context, const std::vector<Plan
   for (const PlanNode& each : plan) {
     try {
       RequireOrder(each, writers, written);
-      HostNode read = ReadNode(tensors, *each.node, *each.registration, channels);
-      const Value& out = read.output.value;
-      if (out.type == Type::kPacked) channels[read.output.tensor] = out.shape.c;
-      read.index = each.index;
-      nodes.push_back(read);
+      for (HostNode& read : ReadNode(tensors, *each.node, *each.registration, channels)) {
+        const Value& out = read.output.value;
+        if (out.type == Type::kPacked) channels[read.output.tensor] = out.shape.c;
+        read.index = each.index;
+        nodes.push_back(std::move(read));
+      }
     } catch (const Refused& reason) {
-      ReportIfLarqs(context, each, reason.what());
+      ReportIfPacked(context, each, reason.what());
     }
     for (int i = 0; i < each.node->outputs->size; ++i) written.insert(each.node->outputs->data[i]);
   }
   return nodes;
 }
 
-// A region has one batch: that of the first of Larq's nodes.
+// A region has one batch: that of the first of Larq's nodes or ours.
 std::vector<HostNode> OfOneBatch(tflite::Context* context, const std::vector<PlanNode>& plan,
                                  const std::vector<HostNode>& nodes) {
-  const auto is_larqs = [](const HostNode& node) { return IsLarqs(node.node.op); };
-  const auto first = std::find_if(nodes.begin(), nodes.end(), is_larqs);
+  const auto is_packed = [](const HostNode& node) { return IsPacked(node.node.op); };
+  const auto first = std::find_if(nodes.begin(), nodes.end(), is_packed);
+  int reported = -1;
   std::vector<HostNode> kept;
   for (const HostNode& node : nodes) {
     if (first == nodes.end() || node.output.value.shape.n == first->output.value.shape.n) {
       kept.push_back(node);
       continue;
     }
+    if (node.index == std::exchange(reported, node.index)) continue;
     const auto of_index = [&node](const PlanNode& each) { return each.index == node.index; };
-    ReportIfLarqs(context, *std::find_if(plan.begin(), plan.end(), of_index), "its batch is not that of the others");
+    ReportIfPacked(context, *std::find_if(plan.begin(), plan.end(), of_index), "its batch is not that of the others");
   }
   return kept;
 }
@@ -102,9 +106,9 @@ std::vector<HostNode> OfOneBatch(tflite::Context* context, const std::vector<Pla
 void Apply(tflite::Context* context, tflite::Delegate* delegate) {
   auto& state = *static_cast<DelegateState*>(delegate->data);
   const std::vector<PlanNode> plan = NodesOf(context);
-  bool has_larqs = false;
-  for (const PlanNode& each : plan) has_larqs = has_larqs || !LarqName(*each.registration).empty();
-  if (!has_larqs) return;
+  bool has_packed = false;
+  for (const PlanNode& each : plan) has_packed = has_packed || !PackedName(*each.registration).empty();
+  if (!has_packed) return;
   HostTensors(*context).CheckLayout();
 
   const std::vector<HostNode> nodes = OfOneBatch(context, plan, ReadNodes(context, plan));
@@ -112,8 +116,9 @@ void Apply(tflite::Context* context, tflite::Delegate* delegate) {
   state.graph_nodes = plan.size();
   std::vector<int> claimed{0};
   for (const std::size_t i : Claim(nodes)) {
-    claimed.push_back(nodes[i].index);
-    state.nodes.emplace(nodes[i].index, nodes[i]);
+    std::vector<HostNode>& of_index = state.nodes[nodes[i].index];
+    if (of_index.empty()) claimed.push_back(nodes[i].index);
+    of_index.push_back(nodes[i]);
   }
   claimed[0] = static_cast<int>(claimed.size()) - 1;
   if (claimed[0] == 0) return;

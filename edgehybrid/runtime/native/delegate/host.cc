@@ -108,9 +108,7 @@ Value HostTensors::Constant(int index, Type type) const {
 Value HostTensors::Map(int index, Type type) const {
   const tflite::Tensor& tensor = At(index);
   if (tensor.type != HostType(type)) throw Refused("tensor " + NameOf(index) + " has another type than is allowed");
-  if (IsConstant(index) || tensor.is_variable != 0) {
-    throw Refused("tensor " + NameOf(index) + " is a constant or a variable where a computed map is expected");
-  }
+  RequireComputed(index);
   Value value;
   value.type = type;
   value.shape = MapShape(Dims(index));
@@ -127,6 +125,22 @@ Value HostTensors::Map(int index, Type type) const {
     }
   }
   return value;
+}
+
+Value HostTensors::WholeNumbers(int index) const {
+  const int type = At(index).type;
+  if (type != tflite::kInt16 && type != tflite::kInt32) {
+    throw Refused("tensor " + NameOf(index) + " is no map of int16 or int32");
+  }
+  RequireComputed(index);
+  Value value;
+  value.shape = MapShape(Dims(index));
+  return value;
+}
+
+void HostTensors::RequireComputed(int index) const {
+  if (!IsConstant(index) && At(index).is_variable == 0) return;
+  throw Refused("tensor " + NameOf(index) + " is a constant or a variable where a computed map is expected");
 }
 
 std::string HostTensors::NameOf(int index) const {

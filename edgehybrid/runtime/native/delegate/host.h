@@ -40,11 +40,16 @@ class HostTensors {
   // A tensor that is computed, of two to four dimensions: (batch, [[height,] width,] channels). The channels of a
   // packed one are those of its words.
   Value Map(int index, Type type) const;
+  // A tensor of int16 or int32 that is computed, as the map of float32 that stands for it in a plan.
+  Value WholeNumbers(int index) const;
 
   // "'name'", for messages.
   std::string NameOf(int index) const;
 
  private:
+  // Throws Refused for a constant or a variable.
+  void RequireComputed(int index) const;
+
   const tflite::Context& context_;
 };
 

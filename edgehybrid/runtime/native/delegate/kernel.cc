@@ -1,5 +1,6 @@
 #include "delegate/kernel.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -40,6 +41,12 @@ tflite::Status Guarded(tflite::Context* context, Work work) noexcept {
   return tflite::kError;
 }
 
+// Of the host's nodes behind the graph's, in their order, each once: several in a row may stand for one.
+std::vector<int> EachOnce(std::vector<int> nodes) {
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  return nodes;
+}
+
 template <typename Numbers>
 std::string ListedJson(const Numbers& numbers) {
   std::string list;
@@ -60,7 +67,7 @@ void AppendReport(const Partition& partition) {
   AppendLine(state.report_file, std::string("{\"isa\": \"") + NameOf(state.isa) +
                                     "\", \"threads\": " + std::to_string(partition.threads) +
                                     ", \"batch\": " + std::to_string(partition.batch) +
-                                    ", \"nodes\": " + ListedJson(partition.region.nodes) +
+                                    ", \"nodes\": " + ListedJson(EachOnce(partition.region.nodes)) +
                                     ", \"graph_nodes\": " + std::to_string(state.graph_nodes) + "}");
 }
 
@@ -73,7 +80,7 @@ void EndPlan(Partition& partition) {
   for (const ProfiledPart& part : profile) {
     std::vector<int> nodes;
     for (const int node : part.nodes) nodes.push_back(partition.region.nodes[static_cast<std::size_t>(node)]);
-    parts += (parts.empty() ? "" : ", ") + ("{\"nodes\": " + ListedJson(nodes)) +
+    parts += (parts.empty() ? "" : ", ") + ("{\"nodes\": " + ListedJson(EachOnce(nodes))) +
              ", \"runs_ns\": " + ListedJson(part.runs_ns) + "}";
   }
   AppendLine(partition.state->profile_file, "{\"batch\": " + std::to_string(partition.batch) + ", \"threads\": " +
@@ -87,7 +94,7 @@ void Build(tflite::Context* context, const tflite::DelegateParams& params, Parti
     if (found == partition.state->nodes.end()) {
       throw Refused("the host gives node " + std::to_string(index) + ", which was not asked for");
     }
-    nodes.push_back(found->second);
+    nodes.insert(nodes.end(), found->second.begin(), found->second.end());
   }
   partition.region = BuildRegion(HostTensors(*context), nodes, ListOf(params.inputs), ListOf(params.outputs));
 }

@@ -19,7 +19,7 @@ struct DelegateState {
   // A line of JSON a compiled region that is freed, with the time of each of its parts; empty for none.
   std::string profile_file;
   std::size_t graph_nodes = 0;
-  std::map<int, HostNode> nodes;  // by index in the execution plan
+  std::map<int, std::vector<HostNode>> nodes;  // by index in the execution plan
 };
 
 // The registration that stands for a partition.

@@ -1,8 +1,8 @@
 // Larq's four operators. Their options are a FlexBuffers map; source: tflite/kernels/ of larq/compute-engine.
 #include <cmath>
 
-#include "delegate/flexbuffer.h"
 #include "delegate/operands.h"
+#include "delegate/options.h"
 
 namespace edgehybrid {
 
@@ -10,33 +10,6 @@ namespace {
 
 // Twice the differing bits of a window must fit an int32 with room for a border.
 constexpr std::int64_t kMostTaps = std::int64_t{1} << 28;
-
-class Options {
- public:
-  explicit Options(const tflite::NodeStruct& node) {
-    const auto* bytes = static_cast<const std::uint8_t*>(node.custom_initial_data);
-    if (bytes == nullptr || node.custom_initial_data_size < 0) throw Refused("it has no options");
-    const auto found = FlexReader(bytes, static_cast<std::size_t>(node.custom_initial_data_size)).Integers();
-    if (!found) throw Refused("its options are no FlexBuffers map");
-    values_ = *found;
-  }
-
-  int Get(const char* key, int lowest, int highest) const {
-    const auto found = values_.find(key);
-    Require(found != values_.end(), std::string("its option '") + key + "' is missing");
-    Require(found->second >= lowest && found->second <= highest,
-            std::string("its option '") + key + "' is " + std::to_string(found->second) + "; " +
-                std::to_string(lowest) + " to " + std::to_string(highest) + " is allowed");
-    return static_cast<int>(found->second);
-  }
-
- private:
-  std::map<std::string, std::int64_t> values_;
-};
-
-constexpr int kMost = 1 << 15;
-
-int WordsOf(int channels) { return channels / 32 + (channels % 32 != 0 ? 1 : 0); }
 
 Type TypeOf(const HostTensors& tensors, int index, bool or_packed) {
   switch (tensors.At(index).type) {
@@ -113,26 +86,15 @@ HostNode BMaxPool2d(const Operands& operands, const PackedChannels& channels) {
   const Options options(operands.node());
   Node& node = read.node;
   node.padding = static_cast<Padding>(options.Get("padding", 0, 1));
-  node.stride_h = options.Get("stride_height", 1, kMost);
-  node.stride_w = options.Get("stride_width", 1, kMost);
-  node.kernel_h = options.Get("filter_height", 1, kMost);
-  node.kernel_w = options.Get("filter_width", 1, kMost);
+  node.stride_h = options.Get("stride_height", 1, kMostSteps);
+  node.stride_w = options.Get("stride_width", 1, kMostSteps);
+  node.kernel_h = options.Get("filter_height", 1, kMostSteps);
+  node.kernel_w = options.Get("filter_width", 1, kMostSteps);
   read.inputs = {PackedInput(operands, channels)};
   read.output = operands.OutputMap(Type::kPacked);
   GiveChannels(read.output, read.inputs[0].value.shape.c);
   RequireWindow(node, read.inputs[0].value.shape, read.output.value.shape, node.kernel_h, node.kernel_w);
   return read;
-}
-
-// Bits behind the last channel would count as differences.
-void RequireCleanTails(const Value& filter) {
-  const int tail = filter.shape.c % 32, words = WordsOf(filter.shape.c);
-  if (tail == 0) return;
-  const std::int64_t taps = filter.shape.n * filter.shape.pixels();
-  const auto* word = static_cast<const std::uint32_t*>(filter.constant) + words - 1;
-  for (std::int64_t i = 0; i < taps; ++i, word += words) {
-    Require(*word >> tail == 0, "its filter has bits set behind its last channel");
-  }
 }
 
 HostNode Bconv2d(const Operands& operands, const PackedChannels& channels) {
@@ -141,13 +103,13 @@ HostNode Bconv2d(const Operands& operands, const PackedChannels& channels) {
   const Options options(operands.node());
   Node& node = read.node;
   node.channels_in = options.Get("channels_in", 1, INT32_MAX - 31);
-  node.dilation_h = options.Get("dilation_height_factor", 1, kMost);
-  node.dilation_w = options.Get("dilation_width_factor", 1, kMost);
+  node.dilation_h = options.Get("dilation_height_factor", 1, kMostSteps);
+  node.dilation_w = options.Get("dilation_width_factor", 1, kMostSteps);
   node.activation = static_cast<Activation>(options.Get("fused_activation_function", 0, 3));
   node.pads_with_one = options.Get("pad_values", 0, 1) == 1;
   node.padding = static_cast<Padding>(options.Get("padding", 0, 1));
-  node.stride_h = options.Get("stride_height", 1, kMost);
-  node.stride_w = options.Get("stride_width", 1, kMost);
+  node.stride_h = options.Get("stride_height", 1, kMostSteps);
+  node.stride_w = options.Get("stride_width", 1, kMostSteps);
 
   Operand input = PackedInput(operands, channels);
   const int words = WordsOf(node.channels_in);

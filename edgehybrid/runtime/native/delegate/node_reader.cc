@@ -9,9 +9,6 @@ namespace edgehybrid {
 
 namespace {
 
-// Larger strides, dilations and windows are damage; within this no product of two leaves an int.
-constexpr int kMostSteps = 1 << 15;
-
 void RequireSteps(const char* what, int h, int w) {
   Require(h >= 1 && w >= 1 && h <= kMostSteps && w <= kMostSteps,
           std::string("its ") + what + " is (" + std::to_string(h) + ", " + std::to_string(w) + "); 1 to " +
@@ -64,17 +61,30 @@ Operand Operands::Filter(int position, Type type, const char* axes) const {
   return operand;
 }
 
-std::string LarqName(const tflite::Registration& registration) {
-  if (registration.builtin_code != tflite::kCustom || registration.custom_name == nullptr) return "";
-  const std::string name(registration.custom_name);
-  return name.compare(0, 3, "Lce") == 0 ? name : "";
+// Bits behind the last channel would count as differences.
+void RequireCleanTails(const Value& filter) {
+  const int tail = filter.shape.c % 32, words = WordsOf(filter.shape.c);
+  if (tail == 0) return;
+  const std::int64_t taps = filter.shape.n * filter.shape.pixels();
+  const auto* word = static_cast<const std::uint32_t*>(filter.constant) + words - 1;
+  for (std::int64_t i = 0; i < taps; ++i, word += words) {
+    Require(*word >> tail == 0, "its filter has bits set behind its last channel");
+  }
 }
 
-HostNode ReadNode(const HostTensors& tensors, const tflite::NodeStruct& node, const tflite::Registration& registration,
-                  const PackedChannels& channels) {
+std::string PackedName(const tflite::Registration& registration) {
+  if (registration.builtin_code != tflite::kCustom || registration.custom_name == nullptr) return "";
+  const std::string name(registration.custom_name);
+  return name.compare(0, 3, "Lce") == 0 || name.compare(0, 10, "Edgehybrid") == 0 ? name : "";
+}
+
+std::vector<HostNode> ReadNode(const HostTensors& tensors, const tflite::NodeStruct& node,
+                               const tflite::Registration& registration, const PackedChannels& channels) {
   const Operands operands(tensors, node);
-  const std::string larq = LarqName(registration);
-  return larq.empty() ? ReadFloatNode(registration.builtin_code, operands) : ReadLarqNode(larq, operands, channels);
+  const std::string name = PackedName(registration);
+  if (name.empty()) return {ReadFloatNode(registration.builtin_code, operands)};
+  if (name.compare(0, 3, "Lce") == 0) return {ReadLarqNode(name, operands, channels)};
+  return ReadLevelsNode(name, operands, channels);
 }
 
 }  // namespace edgehybrid

@@ -40,11 +40,22 @@ inline void Require(bool is_so, const std::string& message) {
   if (!is_so) throw Refused(message);
 }
 
+// Larger strides, dilations and windows are damage; within this no product of two leaves an int.
+constexpr int kMostSteps = 1 << 15;
+
+// Of a pixel with so many bits.
+inline int WordsOf(int channels) { return channels / 32 + (channels % 32 != 0 ? 1 : 0); }
+
+// Throws Refused where a filter has bits set behind its last channel.
+void RequireCleanTails(const Value& filter);
+
 // Throws Refused unless the options of a window are within 1 and 2^15 and the output has the size that they give.
 void RequireWindow(const Node& node, const Shape& in, const Shape& out, int kernel_h, int kernel_w);
 
-// The Larq operators, one file; the float ones, another.
+// The Larq operators, one file; those of levels, and the float ones, others.
 HostNode ReadLarqNode(const std::string& name, const Operands& operands, const PackedChannels& channels);
+std::vector<HostNode> ReadLevelsNode(const std::string& name, const Operands& operands,
+                                     const PackedChannels& channels);
 HostNode ReadFloatNode(std::int32_t builtin_code, const Operands& operands);
 
 }  // namespace edgehybrid

@@ -2,29 +2,32 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 namespace edgehybrid {
 
 namespace {
 
-// Numbers the values: maps by their tensor, constants anew at each use.
+// A tensor, and which of the values that stand for it.
+using Place = std::pair<int, int>;
+
+// Numbers the values: maps by their place, constants anew at each use.
 class Numbering {
  public:
   explicit Numbering(Graph& graph) : graph_(graph) {}
 
   int Of(const Operand& operand) {
-    if (operand.tensor < 0) return -1;
     if (operand.value.constant != nullptr) return Add(operand.value);
-    const auto found = maps_.find(operand.tensor);
+    if (operand.tensor < 0) return -1;
+    const Place place(operand.tensor, operand.part);
+    const auto found = maps_.find(place);
     if (found != maps_.end()) return found->second;
-    return maps_[operand.tensor] = Add(operand.value);
+    return maps_[place] = Add(operand.value);
   }
 
-  // -1 for a tensor that is no map of the region.
-  int Find(int tensor) const {
-    const auto found = maps_.find(tensor);
-    return found == maps_.end() ? -1 : found->second;
-  }
+  // A map of the region, as the host has it.
+  int Find(int tensor) const { return maps_.at(Place(tensor, 0)); }
 
  private:
   int Add(const Value& value) {
@@ -33,7 +36,7 @@ class Numbering {
   }
 
   Graph& graph_;
-  std::map<int, int> maps_;
+  std::map<Place, int> maps_;
 };
 
 }  // namespace
@@ -42,17 +45,24 @@ Region BuildRegion(const HostTensors& tensors, const std::vector<HostNode>& node
                    const std::vector<int>& outputs) {
   Region region;
   Numbering numbers(region.graph);
-  std::vector<int> read, written;
+  std::vector<int> read;
+  std::set<Place> written;
   for (const HostNode& host_node : nodes) {
     region.nodes.push_back(host_node.index);
     Node node = host_node.node;
     for (const Operand& input : host_node.inputs) {
       node.inputs.push_back(numbers.Of(input));
+      if (input.kept != nullptr) region.kept.push_back(input.kept);
       const bool is_map = input.tensor >= 0 && input.value.constant == nullptr;
-      if (is_map && std::count(written.begin(), written.end(), input.tensor) == 0) read.push_back(input.tensor);
+      if (!is_map || written.count(Place(input.tensor, input.part)) != 0) continue;
+      if (input.part != 0) {
+        throw Refused("tensor " + tensors.NameOf(input.tensor) +
+                      " is read as integers or levels, which no operator of the same region computes");
+      }
+      read.push_back(input.tensor);
     }
     node.outputs = {numbers.Of(host_node.output)};
-    written.push_back(host_node.output.tensor);
+    written.emplace(host_node.output.tensor, host_node.output.part);
     region.graph.nodes.push_back(node);
   }
   for (const int tensor : inputs) {
@@ -67,8 +77,10 @@ Region BuildRegion(const HostTensors& tensors, const std::vector<HostNode>& node
     }
   }
   for (const int tensor : outputs) {
-    if (std::count(written.begin(), written.end(), tensor) == 0) {
-      throw Refused("the host expects tensor " + tensors.NameOf(tensor) + " from a partition without it");
+    if (written.count(Place(tensor, 0)) == 0) {
+      throw Refused("the host expects tensor " + tensors.NameOf(tensor) +
+                    " from a partition without it, or one that has it as integers or levels, which none but operators "
+                    "of levels read");
     }
     region.outputs.push_back(tensor);
     region.output_dims.push_back(tensors.Dims(tensor));

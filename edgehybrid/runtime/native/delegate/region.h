@@ -1,6 +1,7 @@
 // The nodes of one partition as a graph, and how it grows with the batch.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "delegate/host.h"
@@ -11,10 +12,12 @@ namespace edgehybrid {
 
 struct Region {
   Graph graph;
-  std::vector<int> nodes;  // in the host's execution plan
+  std::vector<int> nodes;  // of each of graph.nodes, in the host's execution plan
   // The host's tensors behind graph.inputs and graph.outputs, and their dimensions.
   std::vector<int> inputs, outputs;
   std::vector<std::vector<int>> input_dims, output_dims;
+  // Constants of the graph that no flatbuffer holds.
+  std::vector<std::shared_ptr<const std::vector<float>>> kept;
 };
 
 // `nodes` in the order of execution; the partition's own tensors as the host lists them, constants among its inputs.

@@ -13,7 +13,7 @@ namespace edgehybrid::tflite {
 enum Status : int { kOk = 0, kError = 1 };
 
 // TfLiteType
-constexpr int kFloat32 = 1, kInt32 = 2, kBool = 6, kInt8 = 9;
+constexpr int kFloat32 = 1, kInt32 = 2, kBool = 6, kInt16 = 7, kInt8 = 9;
 // TfLiteAllocationType: constants of the flatbuffer, mapped read-only
 constexpr int kMmapRo = 1;
 // TfLiteDelegateFlags. Without it the host prepares Larq's operators itself before it asks us, and finds them unknown.

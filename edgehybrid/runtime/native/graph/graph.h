@@ -33,7 +33,7 @@ struct Value {
 
 enum class Op : std::uint8_t {
   kQuantize,       // LceQuantize: float32, int8 or bool -> packed
-  kDequantize,     // LceDequantize: packed -> float32, int8 or bool
+  kDequantize,     // LceDequantize: packed -> float32, int8 or bool; or int8 -> float32, its channels once or more
   kBconv2d,        // LceBconv2d: inputs packed, filter, multiplier, bias, thresholds (-1 = absent)
   kBMaxPool2d,     // LceBMaxPool2d
   kConv2d,         // CONV_2D: input, filter OHWI, bias (or -1)
@@ -44,6 +44,7 @@ enum class Op : std::uint8_t {
   kPrelu,          // input, slopes: a constant vector over the channels
   kMaxPool, kAveragePool,
   kMean,           // over height and width
+  kSum,            // the same without the division
   kConcat,         // over channels
   kReshape,        // element order stays
 };

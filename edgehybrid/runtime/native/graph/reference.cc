@@ -50,7 +50,9 @@ void RunNode(const Node& node, const std::vector<View>& in, const View& out) {
     case Op::kAveragePool:
       return reference::Pool(node, in[0], out);
     case Op::kMean:
-      return reference::Mean(in[0], out);
+      return reference::SumOfPixels(in[0], out, 1.0f / static_cast<float>(in[0].shape().pixels()));
+    case Op::kSum:
+      return reference::SumOfPixels(in[0], out, 1.0f);
     case Op::kConcat:
       return Concat(in, out);
     case Op::kReshape:

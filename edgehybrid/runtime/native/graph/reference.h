@@ -8,7 +8,8 @@
 //                 last channel are 0. Subnormal numbers follow the processor's mode: where it takes them for 0, as
 //                 Larq's interpreter lets it, they count as +1.
 // LceDequantize   float: +-1. bool: bit 0 is true. int8: min(127, zero_point + s) and max(-128, zero_point - s) with
-//                 s = round(1 / scale).
+//                 s = round(1 / scale). int8 to float: as stored, channel c from
+//                 c % channels.
 // LceBconv2d      d = twice the number of differing bits, plus `channels a group` for each tap beyond a map whose
 //                 border counts as 0. With K = taps * channels a group, the convolution is K - d, exact in integers.
 //                 float: y = float(Clamp(d, K - high, K - low)) * float(-mul) + float(bias + K * mul); brackets that
@@ -28,7 +29,7 @@
 // RELU*           Clamp. PRELU: x >= 0 ? x : x * slope.
 // MAX_POOL_2D     the largest inside the map, from -infinity on; NaN is passed over. Then the activation.
 // AVERAGE_POOL_2D sum from 0.0 in the order row, column, divided by the number of pixels inside. Then the activation.
-// MEAN            sum from 0.0 in the order row, column, times 1.0f / (h * w).
+// MEAN            sum from 0.0 in the order row, column, times 1.0f / (h * w). kSum: the sum alone.
 #pragma once
 
 #include <vector>

@@ -30,6 +30,14 @@ void Unpack(const View& in, const View& out, T zero_bit, T one_bit) {
   }
 }
 
+// The stored numbers of each pixel, as often as there is room.
+void Repeat(const View& in, const View& out) {
+  const std::int64_t pixels = in.shape().n * in.shape().pixels(), from = in.shape().c, to = out.shape().c;
+  for (std::int64_t p = 0; p < pixels; ++p) {
+    for (std::int64_t c = 0; c < to; ++c) out.as<float>()[p * to + c] = in.as<std::int8_t>()[p * from + c % from];
+  }
+}
+
 std::int8_t ToInt8(float y) {
   if (!(y > -128.0f)) return -128;
   if (y >= 127.0f) return 127;
@@ -78,7 +86,8 @@ void reference::Dequantize(const View& in, const View& out) {
     case Type::kBool:
       return Unpack<std::uint8_t>(in, out, 1, 0);
     default:
-      return Unpack<float>(in, out, 1.0f, -1.0f);
+      if (in.value->type == Type::kPacked) return Unpack<float>(in, out, 1.0f, -1.0f);
+      return Repeat(in, out);
   }
 }
 

@@ -122,9 +122,8 @@ void reference::Pool(const Node& node, const View& in, const View& out) {
   });
 }
 
-void reference::Mean(const View& in, const View& out) {
+void reference::SumOfPixels(const View& in, const View& out, float factor) {
   const std::int64_t pixels = in.shape().pixels(), channels = in.shape().c;
-  const float factor = 1.0f / static_cast<float>(pixels);
   for (int n = 0; n < in.shape().n; ++n) {
     for (std::int64_t c = 0; c < channels; ++c) {
       float sum = 0.0f;

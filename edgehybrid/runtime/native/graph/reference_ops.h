@@ -99,7 +99,7 @@ void Elementwise(const Node& node, const View& a, const View& b, const View& out
 void Relu(const Node& node, const View& in, const View& out);
 void Prelu(const View& in, const View& slopes, const View& out);
 void Pool(const Node& node, const View& in, const View& out);
-void Mean(const View& in, const View& out);
+void SumOfPixels(const View& in, const View& out, float factor);
 
 }  // namespace reference
 

@@ -63,6 +63,7 @@ class Compiler {
       case Op::kMaxPool:
       case Op::kAveragePool:
       case Op::kMean:
+      case Op::kSum:
         return AddWindow(index, node);
       case Op::kBMaxPool2d:
         return AddPackedPool(index, node);
@@ -182,8 +183,8 @@ class Compiler {
     Chain chain(reading_, maps_, bits_);
     WindowKind kind = node.op == Op::kMaxPool ? WindowKind::kMaxPool : WindowKind::kAveragePool;
     if (has_weights) kind = WindowKind::kDepthwise;
+    if (node.op == Op::kMean || node.op == Op::kSum) kind = WindowKind::kSum;
     if (node.op == Op::kMean) {
-      kind = WindowKind::kSum;
       const float part = 1.0f / static_cast<float>(reading_.ShapeOf(in).pixels());
       chain.program.Scale(std::vector<float>(static_cast<std::size_t>(channels), part));
     }
@@ -203,7 +204,7 @@ class Compiler {
     Finish(index, node, MakePackedPoolStep(reading_.WindowOfNode(node), input, output), {});
   }
 
-  // A quantiser of integers, or what unpacks bits.
+  // A quantiser of integers, or what makes floats of bits and integers.
   void AddWiden(int index, const Node& node) {
     const int in = node.inputs[0], out = node.outputs[0];
     if (reading_.IsConstant(in)) return AddReference(index, node);
@@ -225,7 +226,7 @@ class Compiler {
       chain.program.StoreInt8(maps_.NewDense(out));
     }
     chain.program.Finish(kernels_, false);
-    Finish(index, node, MakeWidenStep(from.type, input, std::move(chain.program)), chain.read());
+    Finish(index, node, MakeWidenStep(from.type, input, to.shape.c, std::move(chain.program)), chain.read());
   }
 
   // An elementwise node, or a quantiser, that no step took along: a program of its own over the stored map.

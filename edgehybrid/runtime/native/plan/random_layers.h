@@ -6,13 +6,13 @@
 #include <set>
 #include <vector>
 
-#include "plan/random_sums.h"
+#include "plan/random_levels.h"
 
 namespace edgehybrid {
 
-class RandomLayers : public RandomSums {
+class RandomLayers : public RandomLevels {
  public:
-  using RandomSums::RandomSums;
+  using RandomLevels::RandomLevels;
 
   Graph Build() {
     batch_ = random_.Int(1, 3);
@@ -37,7 +37,7 @@ class RandomLayers : public RandomSums {
 
   void AddNode() {
     const int in = random_.Chance(0.7) ? maps_.back() : maps_[static_cast<std::size_t>(random_.Int(0, Last()))];
-    switch (random_.Int(0, 10)) {
+    switch (random_.Int(0, 11)) {
       case 0:
       case 1:
       case 2:
@@ -54,6 +54,9 @@ class RandomLayers : public RandomSums {
         maps_.insert(maps_.end(), sums.begin(), sums.end());
         return;
       }
+      case 8:
+        maps_.push_back(AddLevels(in, maps_));
+        return;
       default:
         return AddAffine(in);
     }
@@ -114,6 +117,7 @@ class RandomLayers : public RandomSums {
       shape = out;
     }
     if (random_.Chance(0.15)) return AddDequantize(packed);
+    if (!bytes_.empty() && random_.Chance(0.15)) return AddStored(bytes_.back());
     const int groups = shape.c % 64 == 0 && random_.Chance(0.5) ? 2 : 1;
     const int kernel_h = random_.Int(1, 5), kernel_w = random_.Chance(0.8) ? kernel_h : random_.Int(1, 3);
     Node node;
@@ -167,6 +171,15 @@ class RandomLayers : public RandomSums {
     (kind == 2 ? maps_ : bytes_).push_back(out);
   }
 
+  // The stored numbers of an int8 map, their channels once or more.
+  void AddStored(int bytes) {
+    if (graph_.values[static_cast<std::size_t>(bytes)].type != Type::kInt8) return;
+    Shape shape = ShapeOf(bytes);
+    if (random_.Chance(0.5)) shape.c *= random_.Int(1, 5);
+    maps_.push_back(Add(Type::kFloat32, shape));
+    Push(Op::kDequantize, {bytes}, maps_.back());
+  }
+
   void AddConv(int in) {
     const Shape shape = ShapeOf(in);
     Node node;
@@ -204,7 +217,7 @@ class RandomLayers : public RandomSums {
     Node node;
     Shape out = shape;
     const int kind = random_.Int(0, 2);
-    node.op = kind == 0 ? Op::kMean : kind == 1 ? Op::kMaxPool : Op::kAveragePool;
+    node.op = kind == 0 ? (random_.Chance(0.5) ? Op::kMean : Op::kSum) : kind == 1 ? Op::kMaxPool : Op::kAveragePool;
     if (kind == 0) {
       if (!random_.Chance(0.3)) return;
       out.h = out.w = 1;

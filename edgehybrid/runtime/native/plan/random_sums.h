@@ -54,6 +54,7 @@ class RandomSums : public RandomGraph {
   }
 
   std::vector<int> own_outputs_;  // that a layer needs to lack something
+  int expected_sums_ = 0;
 
  private:
   enum class Flaw {
@@ -254,7 +255,6 @@ class RandomSums : public RandomGraph {
     Push(Op::kAdd, {first, second}, values.back());
   }
 
-  int expected_sums_ = 0;
   bool is_unsure_ = false;
 };
 

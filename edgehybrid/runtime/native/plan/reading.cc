@@ -63,6 +63,7 @@ Window Reading::WindowOfNode(const Node& node) const {
       return WindowOf(node, in, out, ShapeOf(node.inputs[1]).h, ShapeOf(node.inputs[1]).w);
     case Op::kFullyConnected:
     case Op::kMean:
+    case Op::kSum:
       return Window{in.h, in.w, 1, 1, in.h, in.w, 1, 1, 1, 1, 0, 0};
     default:
       return WindowOf(node, in, out, node.kernel_h, node.kernel_w);

@@ -25,9 +25,9 @@ void WidenBits(std::uint16_t bits, float* lanes) {
 
 class WidenStep final : public Step {
  public:
-  WidenStep(Type type, const Map& input, Program program)
-      : type_(type), input_(input), program_(std::move(program)),
-        groups_(static_cast<int>(RoundUp(static_cast<std::size_t>(input.c), kLanes)) / kLanes) {}
+  WidenStep(Type type, const Map& input, int channels, Program program)
+      : type_(type), input_(input), channels_(channels), program_(std::move(program)),
+        groups_(static_cast<int>(RoundUp(static_cast<std::size_t>(channels), kLanes)) / kLanes) {}
 
   int units() const override { return input_.h; }
 
@@ -47,7 +47,6 @@ class WidenStep final : public Step {
  private:
   // One pixel; lanes behind the last channel are 0.
   void Widen(const std::uint8_t* pixel, float* lanes) const {
-    const int channels = input_.c;
     if (type_ == Type::kPacked) {
       for (int g = 0; g < groups_; ++g) {
         std::uint16_t bits;
@@ -56,23 +55,25 @@ class WidenStep final : public Step {
       }
     } else if (type_ == Type::kInt8) {
       const auto* bytes = reinterpret_cast<const std::int8_t*>(pixel);
-      for (int c = 0; c < channels; ++c) lanes[c] = bytes[c];
+      for (int c = 0; c < input_.c; ++c) lanes[c] = bytes[c];
+      for (int c = input_.c; c < channels_; ++c) lanes[c] = lanes[c - input_.c];
     } else {
-      for (int c = 0; c < channels; ++c) lanes[c] = pixel[c] == 0 ? 0.0f : 1.0f;
+      for (int c = 0; c < channels_; ++c) lanes[c] = pixel[c] == 0 ? 0.0f : 1.0f;
     }
-    std::fill(lanes + channels, lanes + groups_ * kLanes, 0.0f);
+    std::fill(lanes + channels_, lanes + groups_ * kLanes, 0.0f);
   }
 
   Type type_;
   Map input_;
+  int channels_;
   Program program_;
   int groups_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> MakeWidenStep(Type type, const Map& input, Program program) {
-  return std::make_unique<WidenStep>(type, input, std::move(program));
+std::unique_ptr<Step> MakeWidenStep(Type type, const Map& input, int channels, Program program) {
+  return std::make_unique<WidenStep>(type, input, channels, std::move(program));
 }
 
 }  // namespace edgehybrid

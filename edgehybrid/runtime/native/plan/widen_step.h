@@ -9,7 +9,8 @@
 
 namespace edgehybrid {
 
-// kPacked: bit 0 is 1.0, bit 1 is -1.0. kInt8: the stored number. kBool: 0.0 or 1.0.
-std::unique_ptr<Step> MakeWidenStep(Type type, const Map& input, Program program);
+// kPacked: bit 0 is 1.0, bit 1 is -1.0. kInt8: the stored number, of which `channels` may be several times those of the
+// map: channel c is c % map.c there. kBool: 0.0 or 1.0.
+std::unique_ptr<Step> MakeWidenStep(Type type, const Map& input, int channels, Program program);
 
 }  // namespace edgehybrid
