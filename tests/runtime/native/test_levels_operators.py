@@ -100,7 +100,7 @@ def residual_network(stages: tuple[int, ...], side: int, blocks: int = 2, is_flo
 
 
 def test_a_network_of_residuals_runs_in_the_interpreter() -> None:
-    """Its convolutions are one part each, with the levels behind it; nothing runs in parts that the reference computes."""
+    """Each convolution is one part, with the levels behind it: three binary ones and their sum would be more."""
     library()
     network = residual_network((16, 32), 8)
     images = network.images.astype(np.float32)
@@ -253,7 +253,10 @@ def words(*shape: int) -> Value:
         (with_input(1, 2, words(33, 4)), "tensor 'value1_.*' has another type than is allowed"),
         (as_levels_of_integers(channels=66), "'channels' is 66; the 33 of its map are allowed"),
         (with_input(2, 3, lambda graph: graph.nodes[0].inputs[0]), "tensor 'image' is no map of int16 or int32"),
-        (with_input(2, 3, lambda graph: graph.nodes[0].output), r"its residual is \(1, 7, 6, 4\) where \(1, 7, 6, 33\)"),
+        (
+            with_input(2, 3, lambda graph: graph.nodes[0].output),
+            r"its residual is \(1, 7, 6, 4\) where \(1, 7, 6, 33\)",
+        ),
         (with_input(2, 3, constant("x", np.zeros((1, 7, 6, 33), np.int16))), "tensor 'x' is a constant"),
         (with_output(1, (1, 7, 6, 32), "int16"), "its output has 32 channels where its filter has 33"),
         (with_output(1, (1, 7, 6, 33), "int8"), "is no map of int16 or int32"),
@@ -299,7 +302,7 @@ def test_integers_that_come_from_outside_are_refused(node: int, type_name: str) 
     given = Value("given", (1, 7, 6, 33), type_name)
     graph.inputs.append(given)
     graph.nodes[node].inputs[3 if node == 2 else 0] = given
-    with pytest.raises(RuntimeError, match="'given' is read as integers or levels, which no operator of the same region"):
+    with pytest.raises(RuntimeError, match="'given' is read as integers or levels, which no operator"):
         litert(flatbuffer_of(graph))
 
 
@@ -315,7 +318,7 @@ def test_operators_of_larqs_do_not_read_levels() -> None:
     graph.nodes[1].output.type_name = "int32"
     graph.nodes.append(Node("LceDequantize", [graph.nodes[1].output], [Value("signs", (1, 7, 6, 33 * 32))]))
     graph.outputs.append(graph.nodes[-1].output)
-    with pytest.raises(RuntimeError, match="has it as integers or levels|the host does not pass tensor"):
+    with pytest.raises(RuntimeError, match="the host does not pass tensor"):
         litert(flatbuffer_of(graph))
 
 
