@@ -100,7 +100,7 @@ def residual_network(stages: tuple[int, ...], side: int, blocks: int = 2, is_flo
 
 
 def test_a_network_of_residuals_runs_in_the_interpreter() -> None:
-    """Its convolutions are one part each, with the levels behind it; nothing runs in parts that the reference computes."""
+    """Each convolution is one part, with the levels behind it: three binary ones and their sum would be more."""
     library()
     network = residual_network((16, 32), 8)
     images = network.images.astype(np.float32)
@@ -302,9 +302,7 @@ def test_integers_that_come_from_outside_are_refused(node: int, type_name: str) 
     given = Value("given", (1, 7, 6, 33), type_name)
     graph.inputs.append(given)
     graph.nodes[node].inputs[3 if node == 2 else 0] = given
-    with pytest.raises(
-        RuntimeError, match="'given' is read as integers or levels, which no operator of the same region"
-    ):
+    with pytest.raises(RuntimeError, match="'given' is read as integers or levels, which no operator"):
         litert(flatbuffer_of(graph))
 
 
@@ -320,7 +318,7 @@ def test_operators_of_larqs_do_not_read_levels() -> None:
     graph.nodes[1].output.type_name = "int32"
     graph.nodes.append(Node("LceDequantize", [graph.nodes[1].output], [Value("signs", (1, 7, 6, 33 * 32))]))
     graph.outputs.append(graph.nodes[-1].output)
-    with pytest.raises(RuntimeError, match="has it as integers or levels|the host does not pass tensor"):
+    with pytest.raises(RuntimeError, match="the host does not pass tensor"):
         litert(flatbuffer_of(graph))
 
 

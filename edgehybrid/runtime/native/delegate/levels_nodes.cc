@@ -1,10 +1,11 @@
-// Our operators of levels. A level is a whole number 0 … 3, and so are 0 to 3 thresholds that an integer has passed. Each
-// becomes nodes that plans compile as layers of several bits: plan/levels.h, plan/bit_sum.h.
+// Our operators of levels, each as nodes that plans compile as layers of several bits: plan/levels.h,
+// plan/bit_sum.h. A level is how many of three thresholds an integer has passed. Integers are float32 in the graph:
+// below 2^24 they are the same numbers.
 //
-// Maps of integers are float32 in the graph: below 2^24 both are the same numbers. A map of levels is three signs, of one
-// float map: sign i is -1 where threshold i is passed. So level = sum over i of (1 - sign i) / 2, and the border, whose
-// signs are +1, is the level 0. With sign i in place of the level, a convolution of weights w = ±1 is
-// sum (1 - sign i) / 2 * w = -1/2 sum (sign i * w) + 1/2 sum w: a binary convolution with multiplier and bias.
+// A map of levels is three signs of one float map: sign i is -1 where threshold i is passed, so that the level is
+// the sum over i of (1 - sign i) / 2, and the border, whose signs are +1, is the level 0. With one sign in place of
+// the level, a convolution of weights w = ±1 is sum (1 - sign) / 2 * w = -1/2 sum (sign * w) + 1/2 sum w: a binary
+// one with multiplier and bias.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -90,8 +91,9 @@ class Thresholds {
     const int tensor = operands.Input(position);
     numbers_ = static_cast<const std::int32_t*>(operands.tensors().Constant(tensor, Type::kInt32).constant);
     const std::vector<int> dims = operands.tensors().Dims(tensor);
-    Require(dims == std::vector<int>{channels, kSigns + 1}, "its thresholds have the shape " + TextOf(dims) + " where " +
-                                                                TextOf({channels, kSigns + 1}) + " is needed");
+    const std::vector<int> wanted{channels, kSigns + 1};
+    Require(dims == wanted,
+            "its thresholds have the shape " + TextOf(dims) + " where " + TextOf(wanted) + " is needed");
     for (int c = 0; c < channels; ++c) {
       const std::int32_t* row = Row(c);
       Require(row[kSigns] == 1 || row[kSigns] == -1, "the direction of channel " + std::to_string(c) + " is " +
