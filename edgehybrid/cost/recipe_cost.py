@@ -76,7 +76,9 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
 def references_of(recipe: Recipe, rules: Rules, table: EnergyTable | None) -> tuple[NetworkCost, NetworkCost]:
     """The costs of the full-precision and of the XNOR network that a recipe is compared with, see ``RecipeCost``."""
     data = recipe.data
-    key = (recipe.network.architecture, data.image_side, data.channels, data.classes)
+    part = recipe.network
+    blocks = (part.block_convolutions, part.block_filters)
+    key = (part.architecture, blocks, data.image_side, data.channels, data.classes)
     fp, xnor = (cost_of_network(_reference_network(name, *key), rules, table) for name in ("fp", "xnor"))
     return fp, xnor
 
@@ -95,7 +97,20 @@ def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
 
 
 @cache
-def _reference_network(name: str, architecture: str, image_side: int, channels: int, classes: int) -> Network:
-    placement = FULL_PRECISION if name == "fp" else XNOR
-    part = NetworkRecipe.model_validate({"architecture": architecture, "placement": placement})
+def _reference_network(
+    name: str,
+    architecture: str,
+    blocks: tuple[tuple[int, ...], tuple[int, ...]],
+    image_side: int,
+    channels: int,
+    classes: int,
+) -> Network:
+    part = NetworkRecipe.model_validate(
+        {
+            "architecture": architecture,
+            "block_convolutions": blocks[0],
+            "block_filters": blocks[1],
+            "placement": FULL_PRECISION if name == "fp" else XNOR,
+        }
+    )
     return build_network(f"{architecture}_{name}", part, image_side, channels, classes)

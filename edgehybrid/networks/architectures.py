@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from edgehybrid.networks import vgg19
+from edgehybrid.networks import moons, vgg19
 from edgehybrid.networks.network import Layer, Node
 from edgehybrid.networks.resnet import Resnet
 from edgehybrid.recipe import NetworkRecipe
@@ -23,4 +23,9 @@ class Architecture(Protocol):
         """The forward pass over layers that have their precision."""
 
 
-ARCHITECTURES: Mapping[str, Architecture] = {"resnet20": Resnet(blocks=3), "resnet32": Resnet(blocks=5), "vgg19": vgg19}
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "resnet20": Resnet(blocks=3),
+    "resnet32": Resnet(blocks=5),
+    "vgg19": vgg19,
+    "moons": moons,
+}

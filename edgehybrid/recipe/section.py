@@ -10,6 +10,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 # YAML knows lists only; a frozen recipe holds tuples.
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Epochs = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
+Counts = Epochs
 Means = Annotated[tuple[float, ...], Field(strict=False)]
 Deviations = Annotated[tuple[Positive, ...], Field(strict=False)]
 
