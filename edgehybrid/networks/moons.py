@@ -46,7 +46,7 @@ def layers(part: NetworkRecipe, image_side: int, image_channels: int, classes: i
 
 
 def graph(part: NetworkRecipe, layers: tuple[Layer, ...]) -> tuple[Node, ...]:
-    """The forward pass: convolution, BatchNorm, quantiser (or ReLU), and a pool behind each block; BatchNorm at the end.
+    """The forward pass: convolution, BatchNorm, quantiser (or ReLU); a pool behind each block; BatchNorm at the end.
 
     The quantiser is a part of the layer that reads the map, so a pool stands before it; in the released code behind.
     Forward both give the same, since no quantiser here falls as its argument rises. Backward the pool passes its

@@ -254,3 +254,28 @@ def test_convolutions_start_with_a_variance_of_2_over_the_weights_that_read_an_o
     kernel = resnet().model.get_layer("stage3_block2_conv1").weights[0].numpy()
     # 36 864 values: their standard deviation is known to 1 / sqrt(2·36864) = 0.4 %; five times that is allowed.
     assert kernel.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02), f"seed {SEED}"
+
+
+# Fixed-point networks.
+
+MOONS = ("network.block_filters=[8, 8, 8]", "data.image_side=8")
+
+
+def test_fixed_point_weights_start_in_their_whole_range() -> None:
+    keras.utils.set_random_seed(SEED)
+    model = build_model(network_of(load_recipe("moons/4bit_1x64", [*MOONS])))
+    conv2, conv3 = (model.get_layer(name).latent_kernel.numpy() for name in ("conv2", "conv3"))
+    # Of 576 numbers of U(-1, 1), with standard deviation 1/√3, the mean has 0.024.
+    assert abs(conv2.mean()) < 0.1
+    assert conv2.min() < -0.9 < 0.9 < conv2.max()
+    assert (conv2 != conv3).any()
+
+
+def test_the_image_is_not_quantised_and_the_classifier_reads_quantised_numbers() -> None:
+    model = build_model(network_of(load_recipe("moons/4bit_1x64", [*MOONS])))
+    first = model.get_layer("conv1")
+    assert (first.input_quantizer, first.pad_values, first.scaled) == (None, 0.0, False)
+    images = tf.random.stateless_normal((4, 8, 8, 3), (SEED, 0))
+    read = keras.Model(model.input, model.get_layer("fc").input)(images).numpy()
+    assert set(np.unique(read * 8)) <= set(range(8))
+    assert type(model.get_layer("fc")) is keras.layers.Dense

@@ -22,6 +22,7 @@ VGG = (
     "network.width=0.0625",
     "network.placement.full_precision=[first,last]",
 )
+MOONS = ("network.block_filters=[8, 8, 8]", "data.image_side=8")
 RECIPES = {
     "1 bit": tiny_recipe(),
     "full precision": float_twin(tiny_recipe()),
@@ -34,6 +35,8 @@ RECIPES = {
     "learned": tiny_recipe("network.thresholds=learned", "network.activation=rprelu"),
     "standardised": tiny_recipe("network.standardise_weights=true", "training.latent_weights.clip=false"),
     "vgg": load_recipe("digits", [*VGG]),
+    "binary without alpha": load_recipe("moons/binary_1x64", [*MOONS]),
+    "fixed point": load_recipe("moons/4bit_1x64", [*MOONS]),
     "residual vgg": load_recipe("digits", [*VGG, "network.residual=true"]),
 }
 
