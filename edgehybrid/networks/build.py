@@ -42,13 +42,20 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         layers = place(with_filters(bare, graph, part.filters, image_channels), part.placement)
     if part.standardise_weights:
         _refuse_filters_of_one_weight(layers)
+    several_bits = any(layer.activation_bits not in (1, FLOAT_BITS) for layer in layers)
+    if part.quantiser == "fixed_point" and several_bits and part.pad_value:
+        raise RecipeError(
+            "A border of 1 is no fixed-point number: those of several bits are below 1.",
+            received=f"network.pad_value: {part.pad_value}, network.quantiser: fixed_point",
+            allowed="pad_value: 0, or quantiser: symmetric",
+        )
     if not part.clip_activations and part.quantiser == "fixed_point":
         raise RecipeError(
             "Fixed-point activations end at the highest number that their bits hold.",
             received="network.quantiser: fixed_point, network.clip_activations: false",
             allowed="clip_activations: true, or quantiser: symmetric",
         )
-    if not part.clip_activations and all(layer.activation_bits in (1, FLOAT_BITS) for layer in layers):
+    if not part.clip_activations and not several_bits:
         raise RecipeError(
             "network.clip_activations is about layers of several bits, and the network has none.",
             received="network.clip_activations: false",

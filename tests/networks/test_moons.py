@@ -76,6 +76,13 @@ def test_other_architectures_refuse_blocks(name: str, field: str) -> None:
         network_of(load_recipe(name, [f"network.{field}=[1, 2]"]))
 
 
+def test_fixed_point_maps_have_no_border_of_1() -> None:
+    with pytest.raises(RecipeError, match="A border of 1 is no fixed-point number"):
+        network_of(load_recipe("moons/4bit_1x64", ["network.pad_value=1"]))
+    # One bit is the sign.
+    assert network_of(load_recipe("moons/binary_1x64", ["network.pad_value=1"])).pad_value == 1
+
+
 def test_fixed_point_maps_cannot_go_on_beyond_their_bits() -> None:
     with pytest.raises(RecipeError, match="end at the highest number that their bits hold"):
         network_of(load_recipe("moons/4bit_1x64", ["network.clip_activations=false"]))
