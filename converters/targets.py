@@ -27,7 +27,7 @@ TARGETS: Mapping[Target, TargetFacts] = {"aarch64": TargetFacts(_NATIVE), "x86_6
 
 def default_format(network: Network) -> Format:
     """packed where a layer can be packed, else float32."""
-    return "float32" if all(layer.is_float for layer in network) else "packed"
+    return "float32" if all(layer.is_float or layer.reads_real for layer in network) else "packed"
 
 
 def check_target(flatbuffer: Flatbuffer, target: Target) -> None:

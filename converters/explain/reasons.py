@@ -179,8 +179,8 @@ def _not_quantised(layer: LayerView) -> tuple[str, str] | None:
 def _few_weights(layer: LayerView) -> tuple[str, str]:
     if (near := _not_quantised(layer)) is not None:
         return near
-    planes = len(layer.filters.planes) if layer.filters else 0
-    what = "weights of ±1" if planes == 1 else f"weights of {planes} bits"
+    bits = layer.filters.bits if layer.filters else 0
+    what = "weights of ±1" if bits == 1 else f"weights of {bits} bits"
     if layer.weights is not None and layer.weights.type_name != "float32":
         what += f", stored in {layer.weights.type_name}"
     return f"{what}, but inputs in full precision", "quantise its inputs, too (Larq: input_quantizer='ste_sign')"

@@ -16,21 +16,32 @@ from edgehybrid.networks import FLOAT_BITS, Network
 def stored_layers(network: Network, file_format: Format) -> list[LogicalLayer]:
     """The layers in the precision of a file of that format: in float32 and int8 every filter has that precision; in
     packed_int8 whole layers of full precision are in 8 bits.
+
+    No file packs a layer of which the weights or the map alone are quantised: it is one of full precision there. And
+    fixed-point maps of k bits, which are never below 0, have the values of k - 1.
     """
     layers = list(layers_of_network(network))
     if file_format == "float32":
         return [_in(layer, FLOAT_BITS, layer.out_channels) for layer in layers]
-    if file_format == "packed_int8":
-        return [
-            replace(each, weight_bits=INT8_BITS, activation_bits=INT8_BITS, float_filters=0) if each.is_float else each
-            for each in layers
-        ]
-    return [_in(layer, INT8_BITS, 0) for layer in layers] if file_format == "int8" else layers
+    if file_format == "int8":
+        return [_in(layer, INT8_BITS, 0) for layer in layers]
+    bits = INT8_BITS if file_format == "packed_int8" else FLOAT_BITS
+    return [_packed(layer, network, bits) for layer in layers]
 
 
-def expected_layers(network: Network, file_format: Format = "packed") -> list[LogicalLayer]:
-    """``stored_layers`` as a file or a Keras model can show them."""
-    return [normal_form(layer) for layer in stored_layers(network, file_format)]
+def _packed(layer: LogicalLayer, network: Network, float_bits: int) -> LogicalLayer:
+    if layer.is_float or layer.activation_bits == FLOAT_BITS:
+        float_filters = layer.out_channels if float_bits == FLOAT_BITS else 0
+        return replace(layer, weight_bits=float_bits, activation_bits=float_bits, float_filters=float_filters)
+    if network.quantiser == "fixed_point" and layer.activation_bits > 1:
+        return replace(layer, activation_bits=layer.activation_bits - 1)
+    return layer
+
+
+def expected_layers(network: Network, file_format: Format | None = None) -> list[LogicalLayer]:
+    """``stored_layers`` as a file can show them; without a format the network's own, as a Keras model shows them."""
+    layers = layers_of_network(network) if file_format is None else stored_layers(network, file_format)
+    return [normal_form(layer) for layer in layers]
 
 
 def _in(layer: LogicalLayer, bits: int, float_filters: int) -> LogicalLayer:

@@ -112,17 +112,22 @@ def _bits_of(powers: NDArray[np.float64], maps: int) -> tuple[int, int] | None:
     """Bits of weights and of activations, from what the products are worth, ascending (planes, filters).
 
     The activation maps are digits, worth 2^i, or the 2^a - 1 comparisons with the thresholds of a quantiser of a bits,
-    each worth the same. Weight planes are digits, worth 2^j, or the two halves of a ternary weight.
+    each worth the same. Weight planes are digits, worth 2^j, or the two halves of a ternary weight, or the digits of a
+    weight in two's complement with a plane more, worth 1.
     """
     planes = len(powers) // maps
     of_maps = [(maps, list(range(maps)))]
     if (maps + 1).bit_count() == 1:
         of_maps.append((maps.bit_length(), [0] * maps))
-    of_filters = [list(range(planes)), *([[0, 0]] if planes == 2 else [])]
-    for (activation_bits, maps_worth), filters_worth in itertools.product(of_maps, of_filters):
+    of_filters = [(planes, list(range(planes)))]
+    if planes == 2:
+        of_filters.append((2, [0, 0]))
+    elif planes > 2:
+        of_filters.append((planes - 1, [0, *range(planes - 1)]))
+    for (activation_bits, maps_worth), (weight_bits, filters_worth) in itertools.product(of_maps, of_filters):
         expected = np.sort([float(i + j) for i, j in itertools.product(maps_worth, filters_worth)])
         if np.allclose(powers, expected[:, None], atol=PLANE_TOLERANCE):
-            return planes, activation_bits
+            return weight_bits, activation_bits
     return None
 
 

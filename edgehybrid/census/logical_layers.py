@@ -46,6 +46,8 @@ class LogicalLayer:
         weight_sets: as many sets of filters are stored; 0 where a map is multiplied by another map.
         second_inputs: elements of that other map.
         is_stored_elsewhere: whether another layer before has the same weights.
+        scaled: whether each quantised filter has an alpha.
+        weight_planes: bit planes that a packed file has of the weights; None: as many as bits.
         calls: how often the layer works in one inference: of a loop, or for each image of a batch.
     """
 
@@ -68,6 +70,8 @@ class LogicalLayer:
     second_inputs: int = 0
     is_stored_elsewhere: bool = False
     calls: int = 1
+    scaled: bool = True
+    weight_planes: int | None = None
 
     @property
     def is_float(self) -> bool:
@@ -136,10 +140,14 @@ def normal_form(layer: LogicalLayer) -> LogicalLayer:
 def layers_of_network(network: Network) -> tuple[LogicalLayer, ...]:
     """The layers of a network in forward order, those of a shortcut with what stands around it."""
     identities = _identity_connections(network)
-    return tuple(_logical(layer, _residual(network, index, identities)) for index, layer in enumerate(network.layers))
+    return tuple(
+        _logical(layer, network, _residual(network, index, identities)) for index, layer in enumerate(network.layers)
+    )
 
 
-def _logical(layer: Layer, residual: Residual | None) -> LogicalLayer:
+def _logical(layer: Layer, network: Network, residual: Residual | None) -> LogicalLayer:
+    # Two's complement is its digits and a plane of -1.
+    is_complement = network.quantiser == "fixed_point" and 1 < layer.weight_bits < FLOAT_BITS
     return LogicalLayer(
         name=layer.name,
         kind=layer.kind,
@@ -155,6 +163,8 @@ def _logical(layer: Layer, residual: Residual | None) -> LogicalLayer:
         reads_real=layer.float_filter_input == "real",
         reason=layer.reason,
         residual=residual,
+        scaled=network.scaled_weights,
+        weight_planes=layer.weight_bits + 1 if is_complement else None,
     )
 
 

@@ -183,8 +183,8 @@ def _scales(layer: LogicalLayer, rules: Rules, access_bits: int | None) -> Itera
         return
     if layer.kind == "shortcut" and rules.shortcut_alpha == "free":
         return
-    scaled = layer.quantised_filters if layer.weight_bits <= MAX_SCALED_BITS else 0
+    scaled = layer.quantised_filters if layer.scaled and layer.weight_bits <= MAX_SCALED_BITS else 0
     if rules.alpha_reads == "counted":
-        yield Operations("alpha", scaled if access_bits is None else layer.out_channels, FLOAT_BITS)
+        yield Operations("alpha", scaled if access_bits is None else layer.scaled * layer.out_channels, FLOAT_BITS)
     if rules.alpha_macs == "counted":
         yield Operations("alpha_mac", layer.filter_outputs * scaled, FLOAT_BITS)

@@ -16,7 +16,11 @@ def memory_bits_of_layer(layer: LogicalLayer, rules: Rules) -> int:
     """
     if layer.is_stored_elsewhere:
         return 0
-    counts = layer.weight_bits <= MAX_SCALED_BITS and (layer.kind != "dense" or "memory" in rules.dense_alpha)
+    counts = (
+        layer.scaled
+        and layer.weight_bits <= MAX_SCALED_BITS
+        and (layer.kind != "dense" or "memory" in rules.dense_alpha)
+    )
     alpha_bits = FLOAT_BITS if counts else 0
     wide = layer.float_filters * FLOAT_BITS * layer.filter_weights
     narrow = layer.quantised_filters * (layer.weight_bits * layer.filter_weights + alpha_bits)

@@ -9,7 +9,8 @@ $$E_{MAC} = E_{16} (Q / 16)^{1.25}, \quad E_L = E_{MAC}, \quad E_M = 2 E_{MAC}, 
 
 The text of the paper was not at hand: formulas and defaults are second-hand. So every constant is a parameter, and the
 three without a reliable value have no default. The paper has one Q for a network; here each layer has its own, the
-wider of its operands, and each kind of filter of a split layer counts by itself.
+wider of its operands, and each kind of filter of a split layer counts by itself. Quantised weights that read the image
+as it is meet numbers of the image's width.
 """
 
 import math
@@ -93,9 +94,10 @@ class MoonsConstants:
         """Energy of one inference. The first layer reads the image."""
         compute = weight = activation = 0.0
         weight_bits = moved_bits = 0.0
-        for layer in layers:
+        for index, layer in enumerate(layers):
             kept_bits = 0.0
-            for filters, own_bits, bits in _kinds(layer):
+            image_bits = self.input_bits if index == 0 else FLOAT_BITS
+            for filters, own_bits, bits in _kinds(layer, min(layer.activation_bits, image_bits)):
                 mac_pj = self.mac_energy_pj(bits)
                 outputs = layer.calls * filters * layer.filter_outputs
                 macs = layer.calls * filters * layer.filter_places * layer.filter_weights
@@ -115,9 +117,9 @@ class MoonsConstants:
         return MoonsEnergy(compute, weight, activation, self.dram_pj * moved_bits / self.dram_word_bits)
 
 
-def _kinds(layer: LogicalLayer) -> list[tuple[int, int, int]]:
+def _kinds(layer: LogicalLayer, read_bits: float) -> list[tuple[int, int, float]]:
     """(filters, bits of their weights, bits of their operations) of the two kinds of filter."""
-    narrow = max(layer.weight_bits, layer.activation_bits)
+    narrow = max(layer.weight_bits, read_bits)
     return [
         (layer.float_filters, FLOAT_BITS, FLOAT_BITS),
         (layer.quantised_filters, layer.weight_bits, narrow),

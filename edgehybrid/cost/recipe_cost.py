@@ -77,7 +77,9 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
 def references_of(recipe: Recipe, rules: Rules, table: EnergyTable | None) -> tuple[NetworkCost, NetworkCost]:
     """The costs of the full-precision and of the XNOR network that a recipe is compared with, see ``RecipeCost``."""
     data = recipe.data
-    key = (recipe.network.architecture, recipe.network.ern, data.image_side, data.channels, data.classes)
+    own = recipe.network
+    topology = (own.architecture, own.ern, own.block_convolutions, own.block_filters)
+    key = (*topology, data.image_side, data.channels, data.classes)
     fp, xnor = (cost_of_network(_reference_network(name, *key), rules, table) for name in ("fp", "xnor"))
     return fp, xnor
 
@@ -96,7 +98,23 @@ def _with_split(network: Network, fraction: float, rules: Rules) -> Network:
 
 
 @cache
-def _reference_network(name: str, architecture: str, ern: Ern, image_side: int, channels: int, classes: int) -> Network:
-    placement = FULL_PRECISION if name == "fp" else XNOR
-    part = NetworkRecipe.model_validate({"architecture": architecture, "ern": ern, "placement": placement})
+def _reference_network(
+    name: str,
+    architecture: str,
+    ern: Ern,
+    block_convolutions: tuple[int, ...],
+    block_filters: tuple[int, ...],
+    image_side: int,
+    channels: int,
+    classes: int,
+) -> Network:
+    part = NetworkRecipe.model_validate(
+        {
+            "architecture": architecture,
+            "ern": ern,
+            "block_convolutions": block_convolutions,
+            "block_filters": block_filters,
+            "placement": FULL_PRECISION if name == "fp" else XNOR,
+        }
+    )
     return build_network(f"{architecture}_{name}", part, image_side, channels, classes)

@@ -1,4 +1,4 @@
-"""Data sets as NumPy arrays: digits (embedded in scikit-learn), local array files, CIFAR-100 by download.
+"""Data sets as NumPy arrays: digits (embedded in scikit-learn), local array files, CIFAR-10 and -100 by download.
 
 Nothing here loads TensorFlow unless a download is needed.
 """
@@ -25,7 +25,11 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 DIGITS_TEST_IMAGES = 360
-CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
+# What tensorflow-datasets downloads, by the name that it shares with the recipe's data set.
+CIFAR_URLS = {
+    "cifar10": "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    "cifar100": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+}
 CIFAR_TIMEOUT_S = 15
 
 
@@ -41,7 +45,7 @@ def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
     """Reads the training or the test images of a recipe's data set.
 
     Digits come with scikit-learn. Others come from ``data.path``, else from the folder that the environment variable
-    ``EDGEHYBRID_DATA`` names, else (CIFAR-100) from tensorflow-datasets, which downloads them once (161 MiB).
+    ``EDGEHYBRID_DATA`` names, else (CIFAR) from tensorflow-datasets, which downloads them once (160 MiB).
 
     Raises:
         DataError: files that are missing, damaged, or do not fit the recipe; or that would have to be downloaded
@@ -51,8 +55,8 @@ def load_split(data: Data, name: SplitName, download: bool = True) -> Split:
         split = _digits(data.image_side, name)
     elif (folder := folder_of(data)) is not None:
         split = _local(folder, name)
-    elif data.dataset == "cifar100":
-        split = _downloaded_cifar100(name, download)
+    elif data.dataset in CIFAR_URLS:
+        split = _downloaded_cifar(data.dataset, name, download)
     else:
         raise DataError(
             f"There are no images for data set '{data.dataset}'.",
@@ -184,17 +188,18 @@ def _read(path: Path) -> NDArray[Any]:
     return array
 
 
-def _downloaded_cifar100(name: SplitName, download: bool) -> Split:
+def _downloaded_cifar(dataset: str, name: SplitName, download: bool) -> Split:
     tfds = tensorflow_datasets()
-    builder = tfds.builder("cifar100")
+    shown_name, url = dataset.replace("cifar", "CIFAR-"), CIFAR_URLS[dataset]
+    builder = tfds.builder(dataset)
     if not builder.is_prepared():
         if not download:
-            raise _no_cifar100("CIFAR-100 is not on this machine")
+            raise _no_cifar(f"{shown_name} is not on this machine")
         try:
-            _ask(CIFAR_URL)
+            _ask(url)
             builder.download_and_prepare()
         except (OSError, tfds.download.DownloadError) as error:
-            raise _no_cifar100(f"CIFAR-100 could not be downloaded from {CIFAR_URL}: {error}") from error
+            raise _no_cifar(f"{shown_name} could not be downloaded from {url}: {error}") from error
     arrays = tfds.as_numpy(builder.as_dataset(split=name, batch_size=-1))
     return Split(arrays["image"], arrays["label"].astype(np.int64))
 
@@ -207,7 +212,7 @@ def _ask(url: str) -> None:
         answer.close()
 
 
-def _no_cifar100(why: str) -> DataError:
+def _no_cifar(why: str) -> DataError:
     return DataError(
         f"{why}.",
         next_step="Name a folder of local arrays in data.path or EDGEHYBRID_DATA, or train with a network: training "

@@ -1,7 +1,7 @@
 """The images of a recipe, wherever they come from: all that training, evaluation and conversion know of data.
 
     digits          scikit-learn's, embedded
-    cifar100        arrays of a folder, else downloaded once
+    cifar10, -100   arrays of a folder, else downloaded once
     imagenet2012    a class-per-folder tree, arrays of a folder, or what tensorflow-datasets has prepared
 
 Opening reads nothing. The training half and the test half are read, or their files listed, when they are first needed;
@@ -207,7 +207,7 @@ def open_source(data: Data, download: bool = True) -> Source:
     the data set's name.
 
     Args:
-        download: whether CIFAR-100 may be downloaded.
+        download: whether CIFAR may be downloaded.
 
     Raises:
         DataError: when images are first needed: none there, damaged, or not fitting the recipe.

@@ -127,8 +127,8 @@ def _work_of_layer(layer: LogicalLayer, planes: int | None) -> Work:
         return total
     filters, bits = layer.quantised_filters, (layer.weight_bits, layer.activation_bits)
     if planes is None and max(bits) <= MAX_PLANE_BITS:
-        # w digits of the weights with 2^a - 1 comparisons of the map with its quantiser's thresholds.
-        planes = bits[0] * (2 ** bits[1] - 1)
+        # The digits of the weights with 2^a - 1 comparisons of the map with its quantiser's thresholds.
+        planes = (layer.weight_planes or bits[0]) * (2 ** bits[1] - 1)
     if planes:
         plane = _operator(layer, "binary_macs", filters, 1, 1, FLOAT_BITS)
         return _sum((total, *[plane] * planes))

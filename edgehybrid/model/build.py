@@ -6,7 +6,7 @@ from edgehybrid.model.activations import LearnedThreshold, RPReLU
 from edgehybrid.model.compat import keras
 from edgehybrid.model.layers import PointwiseConv2D, ScaledQuantConv2D
 from edgehybrid.model.levels import LevelConv2D, QuantizeLevels, ScaledSign, Thermometer
-from edgehybrid.model.quantizers import quantizer
+from edgehybrid.model.quantizers import fixed_point, quantizer
 from edgehybrid.networks import Layer, Network
 from edgehybrid.networks.parts import float_part, quantised_part
 
@@ -53,6 +53,10 @@ def _elementwise_or_pool(op: str, name: str, synchronized: bool) -> Any:
 
 
 def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
+    if layer.is_float and not layer.reads_real:
+        x = keras.layers.Activation(_activation_quantizer(layer, network), name=f"{layer.name}_input")(
+            _shifted(layer, network, x)
+        )
     if layer.kind == "dense":
         return _apply_dense(layer, network, x)
     if layer.is_float:
@@ -65,7 +69,7 @@ def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
     # A split layer: its full-precision filters come first, and read the real map or its sign.
     real = x
     if layer.float_filter_input == "sign":
-        signs = quantizer(layer.activation_bits, network.clipped_activations)
+        signs = _activation_quantizer(layer, network)
         real = keras.layers.Activation(signs, name=f"{layer.name}_float_input")(shifted)
     return keras.layers.Concatenate(name=layer.name)(
         [
@@ -77,7 +81,21 @@ def _apply_layer(layer: Layer, network: Network, x: Any) -> Any:
 
 def _shifted(layer: Layer, network: Network, x: Any) -> Any:
     """What the layer's quantiser sees of x."""
-    return LearnedThreshold(name=f"{layer.name}_threshold")(x) if network.learned_thresholds else x
+    subtracts = network.learned_thresholds and not layer.reads_real
+    return LearnedThreshold(name=f"{layer.name}_threshold")(x) if subtracts else x
+
+
+def _activation_quantizer(layer: Layer, network: Network) -> Any:
+    """None for a layer that reads the map as it is."""
+    if layer.reads_real:
+        return None
+    if network.quantiser == "fixed_point":
+        return fixed_point(layer.activation_bits, rectified=True)
+    return quantizer(layer.activation_bits, network.clipped_activations)
+
+
+def _weight_quantizer(layer: Layer, network: Network) -> Any:
+    return fixed_point(layer.weight_bits) if network.quantiser == "fixed_point" else quantizer(layer.weight_bits)
 
 
 def _float_convolution(layer: Layer, filters: int, name: str) -> Any:
@@ -99,12 +117,13 @@ def _quantised_convolution(layer: Layer, network: Network, pad_value: int, name:
         layer.kernel_side,
         layer.stride,
         padding="same",
-        pad_values=float(pad_value),
-        input_quantizer=quantizer(layer.activation_bits, network.clipped_activations),
-        kernel_quantizer=quantizer(layer.weight_bits),
+        pad_values=0.0 if layer.reads_real else float(pad_value),
+        input_quantizer=_activation_quantizer(layer, network),
+        kernel_quantizer=_weight_quantizer(layer, network),
         use_bias=False,
-        kernel_initializer=_initializer(layer),
+        kernel_initializer=_latent_initializer(layer, network),
         kernel_constraint=None,
+        scaled=network.scaled_weights,
         standardise=network.standardised_weights,
         name=name,
     )
@@ -141,3 +160,13 @@ def _initializer(layer: Layer) -> Any:
     if layer.kind == "dense":
         return keras.initializers.RandomNormal(stddev=0.01)
     return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
+
+
+def _latent_initializer(layer: Layer, network: Network) -> Any:
+    """Fixed-point weights are 0 where they are small, so they start in the whole range, U(-1, 1).
+
+    Source: Moons et al. 2017 (arXiv:1711.00215), released code.
+    """
+    if network.quantiser == "fixed_point":
+        return keras.initializers.RandomUniform(-1.0, 1.0)
+    return _initializer(layer)

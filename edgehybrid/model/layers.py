@@ -96,18 +96,21 @@ class ScaledQuantConv2D(LatentConv2D):
     from 0 and flip signs in the next layer. While training, BatchNorm takes the difference up, and
     ``edgehybrid.model.fused`` has the scale inside, which saves a walk over the map.
 
+    Without ``scaled`` alpha is 1, and without an input quantizer q(X) is X.
+
     Input shape: (batch, height, width, I), float32. Output shape: (batch, height', width', filters), float32.
 
     Source: Chakraborty et al. 2019, Eq. 1; Rastegari et al. 2016, section 3.1 and Eq. 6.
     """
 
-    def __init__(self, *args: Any, standardise: bool = False, **kwargs: Any) -> None:
-        self.standardise = standardise
+    def __init__(self, *args: Any, standardise: bool = False, scaled: bool = True, **kwargs: Any) -> None:
+        self.standardise, self.scaled = standardise, scaled
         super().__init__(*args, **kwargs)
 
     def call(self, inputs: Any) -> Any:
         """Quantise, convolve, scale."""
-        return super().call(inputs) * self.alpha()
+        sums = super().call(inputs)
+        return sums * self.alpha() if self.scaled else sums
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The hook of tf_keras' Conv2D; larq has quantised ``kernel``."""
@@ -118,12 +121,15 @@ class ScaledQuantConv2D(LatentConv2D):
         return super().convolution_op(inputs, kernel)
 
     def alpha(self) -> Any:
-        """Mean |W| of each filter, or mean |Ŵ|, shape (filters,)."""
+        """Mean |W| of each filter, or mean |Ŵ|, shape (filters,); 1 without ``scaled``."""
+        if not self.scaled:
+            return tf.ones(self.filters)
         return tf.reduce_mean(tf.abs(self.real_kernel()), axis=[0, 1, 2])
 
     def scaled_kernel(self) -> Any:
         """alpha_o·q(W)_o, shape (k, k, I, filters): a convolution with it has the scale in its sums."""
-        return self.kernel_quantizer(self.real_kernel()) * self.alpha()
+        quantised = self.kernel_quantizer(self.real_kernel())
+        return quantised * self.alpha() if self.scaled else quantised
 
     def real_kernel(self) -> Any:
         """What is quantised: W, or Ŵ; shape (k, k, I, filters)."""
@@ -131,7 +137,7 @@ class ScaledQuantConv2D(LatentConv2D):
 
     def get_config(self) -> dict[str, Any]:
         """Keras' constructor arguments."""
-        return {**super().get_config(), "standardise": self.standardise}
+        return {**super().get_config(), "standardise": self.standardise, "scaled": self.scaled}
 
 
 def standardised(kernel: Any) -> Any:

@@ -38,6 +38,8 @@ class QuantizeLevels(larq.quantizers.Quantizer):
         ewgs: δ.
     """
 
+    low = 0.0
+
     def __init__(self, bits: int = 2, step: float = 1.0, ewgs: float = 0.0, **kwargs: Any) -> None:
         self.precision, self.step, self.ewgs = bits, step, ewgs
         super().__init__(**kwargs)
@@ -46,11 +48,6 @@ class QuantizeLevels(larq.quantizers.Quantizer):
     def scale(self) -> float:
         """Levels in a unit of x."""
         return (2**self.precision - 1) / TOP
-
-    @property
-    def middle(self) -> float:
-        """Half of the largest output."""
-        return self.step * (2**self.precision - 1) / 2
 
     def call(self, inputs: Any) -> Any:
         """The quantised tensor."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from edgehybrid.networks import ern, vgg19
+from edgehybrid.networks import ern, moons, vgg19
 from edgehybrid.networks.network import Layer, Node
 from edgehybrid.networks.resnet import Resnet
 from edgehybrid.recipe import NetworkRecipe
@@ -27,5 +27,6 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "resnet20": Resnet(blocks=3),
     "resnet32": Resnet(blocks=5),
     "vgg19": vgg19,
+    "moons": moons,
     "ern": ern,
 }

@@ -9,7 +9,7 @@ from edgehybrid.networks.filters import with_filters
 from edgehybrid.networks.network import Layer, Network
 from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Recipe
-from edgehybrid.recipe.network import Ern
+from edgehybrid.recipe.network import FLOAT_BITS, Ern
 
 
 def network_of(recipe: Recipe) -> Network:
@@ -34,6 +34,12 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
                 received=f"network.width: {part.width}",
                 allowed="a width that gives every layer at least 1 filter",
             )
+    if part.architecture != "moons" and (part.block_convolutions or part.block_filters):
+        raise RecipeError(
+            "Only the architecture moons has blocks of any size.",
+            received=f"network.architecture: {part.architecture}, with block_convolutions or block_filters",
+            allowed="architecture: moons, or neither of the two",
+        )
     layers = place(bare, part.placement)
     graph = architecture.graph(part, layers)
     if part.filters:
@@ -41,7 +47,20 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         layers = place(with_filters(bare, graph, part.filters, image_channels), part.placement)
     if part.standardise_weights:
         _refuse_filters_of_one_weight(layers)
-    if not part.clip_activations and all(layer.is_float or layer.activation_bits == 1 for layer in layers):
+    several_bits = any(layer.activation_bits not in (1, FLOAT_BITS) for layer in layers)
+    if part.quantiser == "fixed_point" and several_bits and part.pad_value:
+        raise RecipeError(
+            "A border of 1 is no fixed-point number: those of several bits are below 1.",
+            received=f"network.pad_value: {part.pad_value}, network.quantiser: fixed_point",
+            allowed="pad_value: 0, or quantiser: symmetric",
+        )
+    if not part.clip_activations and part.quantiser == "fixed_point":
+        raise RecipeError(
+            "Fixed-point activations end at the highest number that their bits hold.",
+            received="network.quantiser: fixed_point, network.clip_activations: false",
+            allowed="clip_activations: true, or quantiser: symmetric",
+        )
+    if not part.clip_activations and not several_bits:
         raise RecipeError(
             "network.clip_activations is about layers of several bits, and the network has none.",
             received="network.clip_activations: false",
@@ -60,6 +79,8 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
         learned_thresholds=part.thresholds == "learned",
         standardised_weights=part.standardise_weights,
         clipped_activations=part.clip_activations,
+        quantiser=part.quantiser,
+        scaled_weights=part.weight_scale == "alpha",
         **_of_levels(part),
     )
 

@@ -11,6 +11,7 @@ Op = Literal[
     "layer", "batch_norm", "relu", "rprelu", "max_pool", "global_average_pool", "flatten", "add", "thermometer"
 ]
 Activation = Literal["relu", "rprelu"]
+QuantiserName = Literal["symmetric", "fixed_point"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Layer:
         source_side: side of the map a shortcut starts from, before any pooling in between; else in_side.
         stage: 1 … for convolutions and shortcuts, 0 for dense layers.
         weight_bits, activation_bits: 1 … 8 when quantised, 32 in full precision. ``activation_bits`` is about
-            the map that the layer reads.
-        float_filters: how many of the filters are in full precision; all of them in a full-precision layer.
+            the map that the layer reads; either may be quantised alone.
+        float_filters: how many of the filters are in full precision; all of them where ``weight_bits`` is 32.
         float_filter_input: what the full-precision filters of a split layer read: the real map, or its sign.
         level_step: of a layer that reads levels 0, 1, 2 …, what one is worth; None where it reads values in [-1, 1].
         adds_to_residual: whether its filters are ±1/p, p that of all such layers, so that sums of maps are integers.
@@ -57,6 +58,11 @@ class Layer:
     def is_float(self) -> bool:
         """Whether every filter is in full precision."""
         return self.float_filters == self.out_channels
+
+    @property
+    def reads_real(self) -> bool:
+        """Whether no quantiser stands between the map and the layer."""
+        return self.activation_bits == FLOAT_BITS
 
     @property
     def is_split(self) -> bool:
@@ -122,6 +128,8 @@ class Network:
         learned_thresholds: whether quantised filters read the map less a learned number for each channel.
         standardised_weights: whether quantised weights come from filters of zero mean and unit variance.
         clipped_activations: whether what is quantised to several bits is clipped to [-1, 1] first.
+        quantiser: of several bits, see ``edgehybrid.model.quantizers``.
+        scaled_weights: whether each quantised filter is multiplied by its alpha.
         thermometer_channels: channels of levels that each colour becomes; 0 where layers read the image itself.
         shared_scale: p of the layers that add to a residual; 0 where none does.
         ewgs: δ of the gradient of levels.
@@ -139,6 +147,8 @@ class Network:
     learned_thresholds: bool = False
     standardised_weights: bool = False
     clipped_activations: bool = True
+    quantiser: QuantiserName = "symmetric"
+    scaled_weights: bool = True
     thermometer_channels: int = 0
     shared_scale: int = 0
     ewgs: float = 0.0
@@ -184,10 +194,11 @@ class GraphBuilder:
         return self.add_node("batch_norm", f"{name}_bn", name)
 
     def activated_layer(self, name: str, source: str) -> str:
-        """``normalised_layer`` on a real map: full-precision layers get a ReLU where others have a quantiser.
+        """``normalised_layer`` on a real map: layers that read it in full precision get a ReLU where others have a
+        quantiser.
 
         The quantiser itself is a part of the layer, so only the ReLU is a node.
         """
-        if self._layers[name].is_float:
+        if self._layers[name].reads_real:
             source = self.activation(name, source)
         return self.normalised_layer(name, source)

@@ -11,6 +11,8 @@ from edgehybrid.recipe import Placement
 from edgehybrid.recipe.network import FLOAT_BITS
 
 _ROUNDING_SLACK = 1e-9
+# The selectors of layers that are quantised by half.
+_HALF_QUANTISED = ("weights_only", "activations_only")
 # The names of the layers that each selector means.
 Selectors = Mapping[str, set[str]]
 
@@ -19,14 +21,14 @@ def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
     """Gives each layer its precision and the reason for it.
 
     A quantised 3×3 convolution keeps ``floor(float_fraction · O)`` filters in full precision (the paper's
-    intra-layer sectioning); shortcuts and dense layers are not split.
+    intra-layer sectioning); shortcuts, dense layers and layers whose weights alone are quantised are not split.
 
     Raises:
-        RecipeError: a selector that names nothing in this network, or one of ``bits`` that decides nothing.
+        RecipeError: a selector that names nothing in this network, or one that decides nothing.
     """
     selectors = _selectors(layers)
-    for field, names in (("full_precision", placement.full_precision), ("bits", placement.bits)):
-        for name in names:
+    for field in ("full_precision", "bits", *_HALF_QUANTISED):
+        for name in getattr(placement, field):
             if name not in selectors:
                 raise RecipeError(
                     f"A selector of network.placement.{field} names nothing in this network.",
@@ -43,6 +45,18 @@ def place(layers: tuple[Layer, ...], placement: Placement) -> tuple[Layer, ...]:
                 allowed="a selector with a layer that full_precision does not name, and no later selector of bits",
                 next_step=f"Remove it, or what names {', '.join(sorted(selectors[name]))}.",
             )
+    decisions = [
+        _half_quantised(layer, placement, selectors, each) for layer, each in zip(layers, decisions, strict=True)
+    ]
+    for field in _HALF_QUANTISED:
+        for name in getattr(placement, field):
+            if not any(decision.half == (field, name) for decision in decisions):
+                raise RecipeError(
+                    f"A selector of network.placement.{field} decides nothing: others decide its layers.",
+                    received=name,
+                    allowed="a selector with a layer that neither full_precision nor a selector before it names",
+                    next_step="Remove it, or what names its layers.",
+                )
     return tuple(_place_one(layer, placement, decision) for layer, decision in zip(layers, decisions, strict=True))
 
 
@@ -67,6 +81,7 @@ class _Decision(NamedTuple):
     activation_bits: int
     reason: str
     by_bits: bool = False
+    half: tuple[str, str] | None = None
 
 
 def _decision(layer: Layer, placement: Placement, selectors: Selectors) -> _Decision:
@@ -80,7 +95,37 @@ def _decision(layer: Layer, placement: Placement, selectors: Selectors) -> _Deci
     return _Decision(placement.weight_bits, placement.activation_bits, "quantised")
 
 
+def _half_quantised(layer: Layer, placement: Placement, selectors: Selectors, decision: _Decision) -> _Decision:
+    """With the weights or the activations alone quantised, where a selector says so."""
+    named = [
+        (field, name)
+        for field in _HALF_QUANTISED
+        for name in getattr(placement, field)
+        if layer.name in selectors[name]
+    ]
+    if decision.weight_bits == FLOAT_BITS or not named:
+        return decision
+    if len({field for field, _ in named}) > 1:
+        raise RecipeError(
+            f"Layer '{layer.name}' is to have weights alone and activations alone quantised.",
+            received=", ".join(f"{field}: {name}" for field, name in named),
+            allowed="one of the two; neither is quantised in a layer of full_precision",
+        )
+    field, name = named[0]
+    if field == "weights_only":
+        return decision._replace(activation_bits=FLOAT_BITS, reason=name, half=(field, name))
+    return decision._replace(weight_bits=FLOAT_BITS, reason=name, half=(field, name))
+
+
 def _place_one(layer: Layer, placement: Placement, decision: _Decision) -> Layer:
+    if decision.half:
+        return replace(
+            layer,
+            weight_bits=decision.weight_bits,
+            activation_bits=decision.activation_bits,
+            float_filters=layer.out_channels if decision.weight_bits == FLOAT_BITS else 0,
+            reason=decision.reason,
+        )
     split = split_filters(placement.float_fraction, layer.out_channels) if layer.kind == "conv" else 0
     if decision.weight_bits == FLOAT_BITS or split == layer.out_channels:
         return replace(

@@ -75,7 +75,7 @@ class Resnet:
                 branch = g.activated_layer(f"{name}_conv1", g.add_node("batch_norm", f"{name}_conv1_input_bn", x))
                 branch = g.activation(f"{name}_branch", branch)
                 if (shortcut := by_name.get(f"{name}_shortcut")) is not None:
-                    if not shortcut.is_float:
+                    if not shortcut.reads_real:
                         x = g.add_node("batch_norm", f"{shortcut.name}_input_bn", x)
                     x = g.normalised_layer(shortcut.name, x)
                 y = added(f"{name}_add1", branch, x)

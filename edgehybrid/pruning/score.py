@@ -34,6 +34,7 @@ def _reading_parts(model: Any, name: str) -> list[Any]:
 def _score_of(model: Any, part: Any, pad_value: int, batches: Sequence[Floats]) -> NDArray[np.float64]:
     probe = keras.Model(model.input, part.input)
     is_quantised = isinstance(part, ScaledQuantConv2D)
+    quantise = getattr(part, "input_quantizer", None)
     kernel = np.asarray(part.scaled_kernel() if is_quantised else part.weights[0])
     if kernel.ndim == 2:
         kernel = kernel[None, None]
@@ -41,10 +42,10 @@ def _score_of(model: Any, part: Any, pad_value: int, batches: Sequence[Floats]) 
     def patches() -> Iterator[Floats]:
         for batch in batches:
             maps = probe(batch, training=False)
-            seen = np.asarray(part.input_quantizer(maps) if is_quantised else maps)
+            seen = np.asarray(maps if quantise is None else quantise(maps))
             if seen.ndim == 2:
                 seen = seen[:, None, None]
             stride = part.strides[0] if hasattr(part, "strides") else 1
-            yield patches_of(seen, kernel.shape[0], stride, float(pad_value) if is_quantised else 0.0)
+            yield patches_of(seen, kernel.shape[0], stride, 0.0 if quantise is None else float(pad_value))
 
     return sensitivities(patches(), kernel.reshape(-1, *kernel.shape[2:]))

@@ -18,11 +18,12 @@ class DatasetFacts(NamedTuple):
     std: tuple[float, ...]
 
 
-# Mean and standard deviation of [0, 1] pixels. Colour images: those of ImageNet, also for CIFAR-100, as in
+# Mean and standard deviation of [0, 1] pixels. Colour images: those of ImageNet, also for CIFAR, as in
 # the first author's training code. Digits: of the 1,437 training images.
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DATASETS: Mapping[str, DatasetFacts] = {
     "digits": DatasetFacts(16, 1, 10, (0.305,), (0.33,)),
+    "cifar10": DatasetFacts(32, 3, 10, _IMAGENET_MEAN, _IMAGENET_STD),
     "cifar100": DatasetFacts(32, 3, 100, _IMAGENET_MEAN, _IMAGENET_STD),
     "imagenet2012": DatasetFacts(224, 3, 1000, _IMAGENET_MEAN, _IMAGENET_STD),
 }
@@ -34,7 +35,7 @@ class Data(Section):
     # An editor must not ask for what the data set fills in.
     model_config = ConfigDict(json_schema_extra={"required": ["dataset"]})
 
-    dataset: Literal["digits", "cifar100", "imagenet2012"]
+    dataset: Literal["digits", "cifar10", "cifar100", "imagenet2012"]
     path: str | None = Field(
         default=None, description="folder of arrays or of images; null: EDGEHYBRID_DATA, then download"
     )

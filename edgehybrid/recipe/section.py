@@ -11,6 +11,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Epochs = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
 Filters = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1, max_length=4)]
+Counts = Epochs
 Means = Annotated[tuple[float, ...], Field(strict=False)]
 Deviations = Annotated[tuple[Positive, ...], Field(strict=False)]
 

@@ -85,6 +85,21 @@ class Linear(Section):
     kind: Literal["linear"]
 
 
+class InverseTime(Section):
+    """``lr · f / (1 + decay · t)`` with t the step, from 0, and f what the listed epochs (counted from 1) make of it.
+
+    An epoch that begins at step s multiplies f by ``factor / (1 + decay · s)``: the rate that has decayed until then
+    becomes the new lr, and decays as if it were the first one.
+
+    Source: the released training code of Moons et al. 2017 (arXiv:1711.00215); the decay is that of Keras' optimizers.
+    """
+
+    kind: Literal["inverse_time"]
+    decay: NotNegative = 2.5e-5
+    epochs: Epochs = ()
+    factor: Positive = 0.1
+
+
 class WeightDecaySchedule(Section):
     """``weight_decay`` times ``factor`` from the start of each listed epoch on (epochs count from 1)."""
 
@@ -138,6 +153,7 @@ class LatentWeights(Section):
     gradient_scale: Literal["xnor_net", "none"] = Field(
         default="xnor_net", description="xnor_net: times (1 - 1/c_in)·n, n = weights of a filter"
     )
+    gradient_factor: Positive = Field(default=1.0, description="times this number, besides gradient_scale")
 
 
 class Sharpness(Section):
@@ -178,7 +194,7 @@ class Training(Section):
     batch_size: int = Field(default=100, ge=1)
     seed: int = Field(default=2, ge=0, lt=2**31)
     optimizer: Annotated[Sgd | Adam | Bop, Field(discriminator="kind")] = Sgd()
-    schedule: Annotated[Constant | Step | Linear | Cosine, Field(discriminator="kind")] = Step()
+    schedule: Annotated[Constant | Step | Linear | Cosine | InverseTime, Field(discriminator="kind")] = Step()
     warm_up_epochs: NotNegative = Field(
         default=0.0, description="the learning rate grows from 0 over so many epochs (Goyal et al. 2017, section 2.2)"
     )
@@ -198,6 +214,9 @@ class Training(Section):
     )
     gradient_accumulation: int = Field(
         default=1, ge=1, description="parts that a batch is computed in, to save memory; BatchNorm sees a part"
+    )
+    loss: Literal["cross_entropy", "squared_hinge"] = Field(
+        default="cross_entropy", description="squared_hinge: of targets +1 for the label and -1 for all other classes"
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="share of the label that goes to all classes alike (Szegedy et al. 2016, section 7)"
@@ -220,6 +239,16 @@ class Training(Section):
             raise ValueError(
                 f"'training.gradient_accumulation' must divide training.batch_size: {self.batch_size} images are not "
                 f"{self.gradient_accumulation} equal parts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _hinges_have_no_probabilities(self) -> "Training":
+        if self.loss == "squared_hinge" and (self.label_smoothing or self.distillation is not None):
+            field = "label_smoothing" if self.label_smoothing else "distillation"
+            raise ValueError(
+                f"'training.{field}' is about probabilities of classes, which 'training.loss' squared_hinge does not "
+                "have; leave it out, or choose cross_entropy"
             )
         return self
 

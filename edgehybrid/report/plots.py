@@ -13,7 +13,7 @@ from edgehybrid.report.points import PAPER_FIGURES, Point
 from edgehybrid.svg import RING, Scale, axes, element, line, mark, marks, round_range, text
 
 FAMILIES = {"resnet20": "ResNet-20", "resnet32": "ResNet-32", "vgg19": "VGG-19"}
-DATASETS = {"cifar100": "CIFAR-100", "imagenet2012": "ImageNet", "digits": "digits"}
+DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet2012": "ImageNet", "digits": "digits"}
 # Devices that a plot draws latencies of, those with most rows first.
 MOST_PLACES = 6
 

@@ -48,7 +48,7 @@ class ForwardPass:
 
     def _apply(self, layer: Any, x: Any) -> Any:
         """The layer's map; a tuple of copies, where each reader has one of its own."""
-        if isinstance(layer, ScaledQuantConv2D) and layer.input_quantizer.precision == 1:
+        if isinstance(layer, ScaledQuantConv2D) and getattr(layer.input_quantizer, "precision", None) == 1:
             return self._convolve_signs(layer, x)
         if isinstance(layer, LevelConv2D):
             return layer.convolution_op(
@@ -61,7 +61,7 @@ class ForwardPass:
         return self._apply_in_reduced_precision(layer, x)
 
     def _convolve_signs(self, layer: Any, x: Any) -> Any:
-        one_bit = layer.kernel_quantizer.precision == 1
+        one_bit = layer.kernel_quantizer.precision == 1 and layer.scaled
         kernel = scaled_signs(layer.real_kernel()) if one_bit else layer.scaled_kernel()
         before_batch_norm = self._readers[layer.name] == [keras.layers.BatchNormalization]
         return sign_convolution(x, tf.cast(kernel, x.dtype), layer.strides[0], layer.pad_values, before_batch_norm)

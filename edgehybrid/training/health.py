@@ -48,8 +48,8 @@ class HealthMonitor:
 
         - ``sign_flip_percent``: weights whose sign is another than when the epoch began.
         - ``dead_percent``: weights with |W| > 1 (|Ŵ|, if standardised), where the sign passes no gradient.
-        - ``plus_one_percent``: share of +1 among the layer's quantised inputs (of values in the upper half, for more
-          bits).
+        - ``plus_one_percent``: share of +1 among the layer's quantised inputs (for more bits, of values ≥ 0, or
+          > 0 where there are none below 0).
         - ``constant_channel_percent``: input channels that have one sign for 99.9 % of their values.
         - ``alpha``: mean over the filters; ``alpha_drift_percent``: mean |alpha - first| over mean first.
 
@@ -69,8 +69,8 @@ class HealthMonitor:
             part = images[begin : begin + at_once]
             inputs = tf.nest.flatten(probe(part, training=False))
             for layer, x in zip(self._layers, inputs, strict=True):
-                quantizer = layer.input_quantizer
-                is_plus = tf.cast(quantizer(x) >= getattr(quantizer, "middle", 0.0), tf.float32)
+                seen = x if layer.input_quantizer is None else layer.input_quantizer(x)
+                is_plus = tf.cast(seen > 0 if _is_rectified(layer.input_quantizer) else seen >= 0, tf.float32)
                 share = tf.reduce_mean(is_plus, axis=[0, 1, 2]).numpy()
                 sums[layer.name] += len(part) * share.astype(np.float64)
         return (sums[layer.name] / len(images) for layer in self._layers)
@@ -136,6 +136,10 @@ def hints(health: Health, training: Training, epoch: int) -> tuple[str, ...]:
             )
         )
     return tuple(found)
+
+
+def _is_rectified(quantizer: Any) -> bool:
+    return getattr(quantizer, "low", -1.0) == 0
 
 
 def _packed_signs(layer: Any) -> NDArray[np.uint8]:

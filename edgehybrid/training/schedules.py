@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from edgehybrid.recipe.training import Training
+from edgehybrid.recipe.training import InverseTime, Training
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     """The learning rate of ``step`` (counted from 0), with lr the optimizer's and T all steps of the training.
 
     constant: lr. step: lr · factor^(listed epochs that have begun). linear: lr · (1 - step / T).
-    cosine: lr · (1 + cos(π step / T)) / 2. During the warm-up of W steps times (step + 1) / W, at most 1.
+    cosine: lr · (1 + cos(π step / T)) / 2. inverse_time: lr · f / (1 + decay · step), with f of ``_drops``.
+    During the warm-up of W steps times (step + 1) / W, at most 1.
 
     Source of the warm-up: Goyal et al. 2017 (arXiv:1706.02677), section 2.2; of the schedules: their sections in
     ``edgehybrid.recipe.training``.
@@ -43,4 +44,12 @@ def _share(training: Training, step: int, steps_per_epoch: int) -> float:
         return (1 + math.cos(math.pi * progress)) / 2
     if schedule.kind == "linear":
         return 1 - progress
+    if schedule.kind == "inverse_time":
+        return _drops(schedule, step, steps_per_epoch) / (1 + schedule.decay * step)
     return 1.0
+
+
+def _drops(schedule: InverseTime, step: int, steps_per_epoch: int) -> float:
+    """The product of ``factor / (1 + decay · s)`` over the listed epochs that have begun, s the first step of each."""
+    begins = [(epoch - 1) * steps_per_epoch for epoch in schedule.epochs]
+    return math.prod(schedule.factor / (1 + schedule.decay * begin) for begin in begins if begin <= step)

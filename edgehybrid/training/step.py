@@ -76,9 +76,12 @@ class Trainer:
             for kernel in self.flipped.values():
                 kernel.assign(tf.where(kernel >= 0, 1.0, -1.0))
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
-        self._scales: dict[int, float] = {}
+        factor = self.training.latent_weights.gradient_factor
+        self._scales = {id(kernel): factor for kernel in self.latent.values()} if factor != 1 else {}
         if self.training.latent_weights.gradient_scale == "xnor_net":
-            self._scales = {id(kernel): xnor_net_gradient_scale(tuple(kernel.shape)) for kernel in self.latent.values()}
+            self._scales = {
+                id(kernel): factor * xnor_net_gradient_scale(tuple(kernel.shape)) for kernel in self.latent.values()
+            }
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
         self._decayed_ids = {id(variable) for variable in self._decayed()}
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on

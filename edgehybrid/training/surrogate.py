@@ -17,7 +17,7 @@ def straight_through(quantiser: Any, x: Any) -> Any:
 
 def smooth(slope: float) -> Quantise:
     r"""Quantisers with a gradient that is their own: tanh(k·x) for the sign, and for several bits the clip to [-1, 1]
-    without the steps; x itself where nothing is clipped.
+    (or fixed-point numbers' own ends) without the steps; x itself where nothing is clipped.
 
     For k → ∞ tanh(k·x) is the sign, but for x = 0, and its curvature, up to 0.77 k², grows without bound. So sharpness
     of a surrogate belongs to its slope k.
@@ -26,7 +26,7 @@ def smooth(slope: float) -> Quantise:
     def quantise(quantiser: Any, x: Any) -> Any:
         if quantiser.precision == 1:
             return tf.tanh(slope * x)
-        return tf.clip_by_value(x, -1.0, 1.0) if quantiser.clip else x
+        return tf.clip_by_value(x, quantiser.low, quantiser.high)
 
     return quantise
 
@@ -70,7 +70,8 @@ class MeasuringPass:
     def _convolve_quantised(self, layer: Any, x: Any) -> Any:
         kernel = self._quantise(layer.kernel_quantizer, layer.real_kernel())
         # A border p around s is a border 0 around s - p, plus p times the sum of each filter.
-        inner = self._quantise(layer.input_quantizer, x) - layer.pad_values
+        read = x if layer.input_quantizer is None else self._quantise(layer.input_quantizer, x)
+        inner = read - layer.pad_values
         y = _convolve(inner, kernel, layer.strides[0], layer.padding)
         return (y + layer.pad_values * tf.reduce_sum(kernel, axis=[0, 1, 2])) * layer.alpha()
 

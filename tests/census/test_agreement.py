@@ -105,3 +105,15 @@ def test_stored_layers_know_the_shortcuts_that_files_cannot_show() -> None:
     kinds = {layer.name: layer.kind for layer in stored_layers(PLAIN, "packed")}
     assert kinds["stage2_block1_shortcut"] == "shortcut"
     assert {layer.kind for layer in HONEST} == {"conv", "dense"}
+
+
+def test_a_packed_file_shows_no_bits_that_it_does_not_hold() -> None:
+    """Layers that are quantised by half are in full precision there, and maps without negative numbers need no sign."""
+    network = network_of(load_recipe("moons/4bit_1x64"))
+    own = [(layer.weight_bits, layer.activation_bits) for layer in expected_layers(network)]
+    packed = [(layer.weight_bits, layer.activation_bits) for layer in expected_layers(network, "packed")]
+    int8 = [(layer.weight_bits, layer.activation_bits) for layer in expected_layers(network, "packed_int8")]
+    assert own == [(4, 32), (4, 4), (4, 4), (32, 4)]
+    assert packed == [(32, 32), (4, 3), (4, 3), (32, 32)]
+    assert int8 == [(8, 8), (4, 3), (4, 3), (8, 8)]
+    assert [layer.is_float for layer in expected_layers(network, "packed")] == [True, False, False, True]

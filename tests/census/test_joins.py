@@ -159,3 +159,18 @@ def agrees(network: Network) -> None:
     found = [stored.layer for stored in count_flatbuffer(parse_flatbuffer(packed_file(network), "model")).layers]
     pairs = check_agreement(expected_layers(network), found, "the flatbuffer")
     assert sorted(pairs) == list(range(len(network.layers)))
+
+
+@pytest.mark.parametrize("weight_bits", [2, 3, 4])
+@pytest.mark.parametrize("activation_bits", [1, 3])
+def test_the_planes_of_twos_complement_are_its_bits(weight_bits: int, activation_bits: int) -> None:
+    """Its digits, and a plane of -1 that is worth as much as the last one."""
+    writer, real = with_map()
+    maps = [writer.quantize(real) for _ in range(2**activation_bits - 1)]
+    exponents = (*range(weight_bits), 0)
+    planes = [writer.bconv(bits, 40, 10, 3, 8, np.full(10, 2.0**e)) for e in exponents for bits in maps]
+    total = planes[0]
+    for plane in planes[1:]:
+        total = writer.op("ADD", [total, plane], writer.shape(plane))
+    (found,) = layers_of(writer, total)
+    assert (found.weight_bits, found.activation_bits) == (weight_bits, activation_bits)

@@ -60,3 +60,31 @@ def test_words_hold_a_bit_for_each_minus_one(channels: int) -> None:
         assert word >> index[-1] % 32 & 1 == (plane[index] < 0)
     # Behind the last channel there is nothing.
     assert sum(int(word & 0xFFFFFFFF).bit_count() for word in words.reshape(-1).astype(np.int64)) == (plane < 0).sum()
+
+
+@given(st.integers(0, 2**31), st.sampled_from([2, 3, 4]), st.floats(1e-3, 10))
+def test_twos_complement_is_its_digits_and_a_plane_of_minus_one(seed: int, bits: int, unit: float) -> None:
+    m = 2 ** (bits - 1)
+    whole = np.random.default_rng(seed).integers(-m, m, (6, 3, 2, 9))
+    # The ends, so that fewer planes do not do.
+    whole[0, 0, 0, :3] = -m, m - 1, 0
+    weights = (whole * unit).astype(np.float32)
+    planes = filter_planes(weights)
+    assert planes is not None
+    assert (planes.bits, planes.exponents) == (bits, (*range(bits)[::-1], 0))
+    assert (planes.planes[-1] == -1).all()
+    total = sum(2.0**e * plane for e, plane in zip(planes.exponents, planes.planes, strict=True))
+    np.testing.assert_allclose(planes.scales[:, None, None, None] * total, weights, rtol=1e-6, atol=1e-6)
+
+
+def test_fixed_point_weights_keep_an_exact_unit() -> None:
+    """A filter of few numbers, or of none but 0, beside one of all; float32 then rounds no product."""
+    whole = np.array([[-8, 7, 1, 0], [4, -4, 0, 4], [0, 0, 0, 0], [-8, 6, 2, -8]])
+    planes = filter_planes((whole / 8).astype(np.float32).reshape(4, 1, 1, 4))
+    assert planes is not None
+    assert planes.scales.tolist() == [1 / 16, 1 / 4, 1 / 2, 1 / 8]
+    assert planes.sums().tolist() == (whole.sum(axis=1) / 8).tolist()
+
+
+def test_one_more_than_the_highest_number_of_twos_complement_is_none() -> None:
+    assert filter_planes(np.array([-8, 7, 8], np.float32).reshape(1, 1, 1, -1)) is None

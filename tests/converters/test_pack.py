@@ -12,7 +12,7 @@ from converters.export import export
 from converters.pack import pack
 from edgehybrid.flatbuffer import parse_flatbuffer
 from edgehybrid.model.compat import keras, larq, tf
-from edgehybrid.model.quantizers import QuantizeK
+from edgehybrid.model.quantizers import FixedPoint, QuantizeK
 from edgehybrid.runtime import Interpreter
 
 SIZE, CHANNELS = 8, 32
@@ -120,3 +120,16 @@ def test_tf_sign_stays_in_float32_with_a_reason() -> None:
 
 def test_the_border_of_zeros_is_exact() -> None:
     assert ops_of(packed(model_of(quantised(pad_values=0.0)))) == ["LceQuantize", "LceBconv2d"]
+
+
+@pytest.mark.parametrize(("bits", "products"), [(2, 3), (3, 4 * 3), (4, 5 * 7)])
+def test_fixed_point_numbers_are_planes(bits: int, products: int) -> None:
+    """A product for each plane of the weights, of which two's complement has one more, and each threshold."""
+
+    def build(image: Any) -> Any:
+        maps, kernel = FixedPoint(bits, rectified=True), FixedPoint(bits)
+        start = keras.initializers.RandomUniform(-1, 1, 4)
+        value = quantised(maps=maps, kernel=kernel, pad_values=0.0, kernel_initializer=start)(image)
+        return keras.layers.BatchNormalization()(value)
+
+    assert ops_of(packed(model_of(build))).count("LceBconv2d") == products

@@ -199,9 +199,9 @@ def test_a_binary_vgg_shortcut_shares_the_binary_accesses(name: str) -> None:
     )
 
 
-# The slow reference: the formulas of the paper in its own symbols, in exact fractions; where weights and maps have
-# other bits, a MAC has those of the wider. i, o: channels; k: kernel; n, m: sides of input and output; q: quantised
-# share.
+# The slow reference: the formulas of the paper in its own symbols, in exact fractions. The paper has equal bits of
+# weights and activations; else a MAC is as wide as the wider. i, o: channels; k: kernel; n, m: sides of input and
+# output; q: quantised share; a, b: bits of activations and weights.
 
 
 def reference_layer_pj(layer: Layer, network: Network) -> Fraction:
@@ -209,7 +209,7 @@ def reference_layer_pj(layer: Layer, network: Network) -> Fraction:
     read, w, write, mac = n**2 * i, k**2 * i * o, m**2 * o, m**2 * k**2 * i * o
     access, binary_access = Fraction(80), Fraction(80, 32)
     fp_mac, binary_mac = Fraction("3.25"), Fraction("3.25") / 32
-    b = layer.weight_bits
+    a, b = layer.activation_bits, layer.weight_bits
     if layer.kind == "shortcut":
         read = write = 0
     if layer.kind == "shortcut" and b == 32:
@@ -221,13 +221,14 @@ def reference_layer_pj(layer: Layer, network: Network) -> Fraction:
         if 32 not in around:
             return around[0] * binary_access * w + access * o + fp_mac * mac
     if b == 32:
-        return access * (read + w + write) + fp_mac * mac
+        return a * binary_access * read + access * (w + write) + fp_mac * mac
+    narrow_mac = fp_mac if a == 32 else max(a, b) * binary_mac
+    alpha = access * o + fp_mac * m**2 * o if network.scaled_weights else 0
     q = 1 - Fraction(layer.float_filters, o)
-    a = layer.activation_bits
     return (
         a * binary_access * read
         + (1 - q) * (access * (w + write) + fp_mac * mac)
-        + q * (binary_access * (b * w + a * write) + max(a, b) * binary_mac * mac + access * o + fp_mac * m**2 * o)
+        + q * (binary_access * (b * w + a * write) + narrow_mac * mac + alpha)
     )
 
 

@@ -65,3 +65,15 @@ def test_the_side_of_the_image_does_not_matter() -> None:
 def test_full_rules_count_the_scales_of_dense_layers() -> None:
     dense = replace(BINARY, kind="dense", kernel_side=1, in_side=1, out_side=1, source_side=1, stage=0)
     assert memory_bits_of_layer(dense, load_rules("full")) == 4 * 10 + 32 * 10
+
+
+def test_filters_without_a_scale_have_none_in_memory_and_energy() -> None:
+    scaled, plain = (
+        cost_of_network(
+            Network("n", "moons", 1.0, 8, 4, 10, 0, (replace(BINARY, weight_bits=4),), (), scaled_weights=scaled)
+        )
+        for scaled in (True, False)
+    )
+    assert plain.memory_bits == 4 * 36 * 10 == scaled.memory_bits - 32 * 10
+    both = plain.energy.both
+    assert (both.alpha_pj, both.alpha_mac_pj) == (0, 0)

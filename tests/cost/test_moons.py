@@ -52,6 +52,15 @@ def test_each_kind_of_filter_counts_by_itself() -> None:
     assert together.total_pj == pytest.approx(wide_pj.total_pj + narrow_pj.total_pj - wide_pj.dram_pj, rel=1e-15)
 
 
+def test_quantised_weights_that_read_the_image_meet_its_bits() -> None:
+    """8 of them in the first layer, and 32 in any other that reads a map in full precision."""
+    real, eight = (replace(LAYER, weight_bits=4, activation_bits=bits) for bits in (32, 8))
+    assert ROOMY.energy_of([real]) == ROOMY.energy_of([eight])
+    assert ROOMY.energy_of([eight, real]).compute_pj == pytest.approx(
+        (ROOMY.mac_energy_pj(8) + ROOMY.mac_energy_pj(32)) * (23040 + 3 * 640), rel=1e-15
+    )
+
+
 def test_weights_that_do_not_fit_are_read_once_from_outside() -> None:
     small = replace(ROOMY, weight_memory_bits=360 * 16 - 160)
     assert small.energy_of([LAYER]).dram_pj - ROOMY.energy_of([LAYER]).dram_pj == 1000 * 160 / 16

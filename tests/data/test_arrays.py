@@ -345,7 +345,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/cifar-100-binary.tar.gz"
     info = cifar100._cifar_info.fget
-    monkeypatch.setattr(arrays, "CIFAR_URL", url)
+    monkeypatch.setitem(arrays.CIFAR_URLS, "cifar100", url)
     monkeypatch.setattr(cifar100, "_cifar_info", property(lambda builder: info(builder)._replace(url=url)))
     monkeypatch.setattr(tfds, "builder", functools.partial(tfds.builder, data_dir=tmp_path))
     yield served
@@ -377,3 +377,9 @@ def test_downloads_nothing_where_it_may_not(source: Any) -> None:
     with pytest.raises(DataError, match="not on this machine"):
         load_split(data_of(dataset="cifar100"), "test", download=False)
     assert source["requests"] == 0
+
+
+@pytest.mark.parametrize(("dataset", "shown"), [("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100")])
+def test_names_the_data_set_that_is_not_there(dataset: str, shown: str, source: Any) -> None:
+    with pytest.raises(DataError, match=rf"^{shown} is not on this machine"):
+        load_split(data_of(dataset=dataset), "test", download=False)

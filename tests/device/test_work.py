@@ -161,3 +161,12 @@ def test_work_of_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"no flatbuffer")
     with pytest.raises(EdgehybridError, match="not a TFLite flatbuffer"):
         work_of_flatbuffer(read_flatbuffer(tmp_path / "model.tflite"))
+
+
+def test_a_fixed_point_layer_of_four_bits_is_35_binary_ones() -> None:
+    """5 planes of the weights with 7 thresholds of the map; the first layer and the last are in full precision."""
+    network = network_of(load_recipe("moons/4bit_1x64"))
+    first, *inner, last = network.layers
+    work = work_of_network(network, "packed")
+    assert work.binary_macs == 35 * sum(layer.macs for layer in inner)
+    assert work.float_macs == first.macs + last.macs

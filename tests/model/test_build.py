@@ -102,7 +102,8 @@ def test_larqs_summary_shows_the_bits_and_the_weights_of_every_quantised_layer(
             row = rows[f"{layer.name}_quantised" if layer.is_split else layer.name]
             weights = layer.weights // layer.out_channels * layer.quantised_filters
             of_bits = sorted({other.weight_bits for other in network if not other.is_float}).index(layer.weight_bits)
-            assert (row[1], row[6 + of_bits]) == (str(layer.activation_bits), str(weights)), layer.name
+            read = "-" if layer.reads_real else str(layer.activation_bits)
+            assert (row[1], row[6 + of_bits]) == (read, str(weights)), layer.name
 
 
 @pytest.mark.parametrize("pad_value", [0, 1])
@@ -254,3 +255,28 @@ def test_convolutions_start_with_a_variance_of_2_over_the_weights_that_read_an_o
     kernel = resnet().model.get_layer("stage3_block2_conv1").weights[0].numpy()
     # 36 864 values: their standard deviation is known to 1 / sqrt(2·36864) = 0.4 %; five times that is allowed.
     assert kernel.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02), f"seed {SEED}"
+
+
+# Fixed-point networks.
+
+MOONS = ("network.block_filters=[8, 8, 8]", "data.image_side=8")
+
+
+def test_fixed_point_weights_start_in_their_whole_range() -> None:
+    keras.utils.set_random_seed(SEED)
+    model = build_model(network_of(load_recipe("moons/4bit_1x64", [*MOONS])))
+    conv2, conv3 = (model.get_layer(name).latent_kernel.numpy() for name in ("conv2", "conv3"))
+    # Of 576 numbers of U(-1, 1), with standard deviation 1/√3, the mean has 0.024.
+    assert abs(conv2.mean()) < 0.1
+    assert conv2.min() < -0.9 < 0.9 < conv2.max()
+    assert (conv2 != conv3).any()
+
+
+def test_the_image_is_not_quantised_and_the_classifier_reads_quantised_numbers() -> None:
+    model = build_model(network_of(load_recipe("moons/4bit_1x64", [*MOONS])))
+    first = model.get_layer("conv1")
+    assert (first.input_quantizer, first.pad_values, first.scaled) == (None, 0.0, False)
+    images = tf.random.stateless_normal((4, 8, 8, 3), (SEED, 0))
+    read = keras.Model(model.input, model.get_layer("fc").input)(images).numpy()
+    assert set(np.unique(read * 8)) <= set(range(8))
+    assert type(model.get_layer("fc")) is keras.layers.Dense

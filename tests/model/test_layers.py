@@ -294,3 +294,16 @@ def test_the_configuration_makes_the_same_layer_again(standardise: bool) -> None
     config = layer_of(off_centre(), 1, 1, standardise=standardise).get_config()
     again = ScaledQuantConv2D.from_config(config)
     assert (again.standardise, again.get_config()) == (standardise, config)
+
+
+def test_a_layer_may_have_no_scale_and_read_the_map_as_it_is() -> None:
+    x, kernel = normal(2, 5, 5, 3), normal(3, 3, 3, 4, seed=SEED + 1)
+    layer = ScaledQuantConv2D(
+        4, 3, padding="same", use_bias=False, kernel_quantizer=quantizer(1), scaled=False, kernel_initializer="zeros"
+    )
+    layer.build((None, None, None, 3))
+    layer.set_weights([kernel])
+    np.testing.assert_allclose(layer(tf.constant(x)), convolution(x, sign(kernel), 1, 0), RTOL, ATOL, err_msg=MESSAGE)
+    np.testing.assert_array_equal(layer.alpha(), np.ones(4))
+    np.testing.assert_array_equal(layer.scaled_kernel(), sign(kernel))
+    assert ScaledQuantConv2D.from_config(layer.get_config()).scaled is False

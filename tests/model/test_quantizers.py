@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgehybrid.model.compat import keras, tf
-from edgehybrid.model.quantizers import QuantizeK, quantizer
+from edgehybrid.model.quantizers import FixedPoint, QuantizeK, fixed_point, quantizer
 
 Floats = npt.NDArray[np.float32]
 
@@ -165,3 +167,78 @@ def test_unclipped_the_steps_go_on_beyond_one_and_every_gradient_passes(bits: in
 def test_a_quantizer_keeps_in_its_configuration_whether_it_clips() -> None:
     config = QuantizeK(2, clip=False).get_config()
     assert QuantizeK.from_config(config).clip is False
+
+
+# Fixed-point numbers.
+
+FIXED_BITS = (2, 3, 4, 8)
+
+
+def fixed_point_reference(x: Floats, bits: int, rectified: bool) -> tuple[Floats, Floats]:
+    """(values, gradient) as the released code writes them, one number at a time in float64."""
+    m, values, passed = 2 ** (bits - 1), [], []
+    for number in x.astype(np.float64):
+        if rectified:
+            hard_sigmoid = min(max((number + 1) / 2, 0), 1)
+            low, inner = 0.0, 2 * round(hard_sigmoid * 2**bits) / 2**bits - 1
+            passes = -1 <= number <= 1
+        else:
+            low, inner = -1.0, round(number * m) / m
+            passes = True
+        values.append(min(max(inner, low), 1 - 1 / m))
+        passed.append(passes and low <= inner <= 1 - 1 / m)
+    return np.array(values, np.float32), np.array(passed, np.float32)
+
+
+@pytest.mark.parametrize("bits", FIXED_BITS)
+@pytest.mark.parametrize("rectified", [False, True])
+@given(
+    numbers=st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=40), steps=st.lists(st.integers(-600, 600))
+)
+def test_fixed_point_numbers_and_gradients_are_those_of_the_released_code(
+    bits: int, rectified: bool, numbers: list[float], steps: list[int]
+) -> None:
+    # Halves of a step are ties.
+    x = np.array([*numbers, *(step / 2**bits for step in steps)], np.float32)
+    # float64 keeps x + 1 of what a float32 near 0 is worth no more: to it, such a number beside a tie is the tie.
+    x = x[(np.abs(x) > 1e-3) | (x == 0)]
+    values, passed = fixed_point_reference(x, bits, rectified)
+    y, gradient = forward_and_gradient(fixed_point(bits, rectified), x, np.ones_like(x))
+    np.testing.assert_array_equal(y, values)
+    np.testing.assert_array_equal(gradient, passed)
+
+
+@pytest.mark.parametrize("bits", FIXED_BITS)
+def test_fixed_point_weights_have_2_to_the_k_values_and_maps_half_of_them(bits: int) -> None:
+    x, m = tf.linspace(-1.5, 1.5, 20001), 2 ** (bits - 1)
+    np.testing.assert_array_equal(np.unique(fixed_point(bits)(x)), np.arange(-m, m) / m)
+    np.testing.assert_array_equal(np.unique(fixed_point(bits, rectified=True)(x)), np.arange(m) / m)
+
+
+@pytest.mark.parametrize("bits", FIXED_BITS)
+@pytest.mark.parametrize("rectified", [False, True])
+@given(x=st.lists(st.floats(-4, 4, width=32), min_size=2, max_size=30))
+def test_fixed_point_quantisers_never_decrease_and_change_nothing_twice(
+    bits: int, rectified: bool, x: list[float]
+) -> None:
+    q = fixed_point(bits, rectified)
+    once = q(tf.constant(sorted(x)))
+    assert (np.diff(once) >= 0).all()
+    np.testing.assert_array_equal(q(once), once)
+
+
+def test_the_edges_of_fixed_point_numbers() -> None:
+    x = tf.constant([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan])
+    np.testing.assert_array_equal(fixed_point(4)(x), [0, 0, 0.875, -1, 0.875, -1, np.nan])
+    np.testing.assert_array_equal(fixed_point(4, rectified=True)(x), [0, 0, 0.875, 0, 0.875, 0, np.nan])
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_one_bit_of_fixed_point_numbers_is_the_sign(rectified: bool) -> None:
+    x = np.concatenate([edges(), inputs(1)])
+    np.testing.assert_array_equal(fixed_point(1, rectified)(tf.constant(x)), np.where(x >= 0, 1, -1))
+
+
+def test_keras_finds_a_fixed_point_quantizer_again() -> None:
+    again = keras.layers.deserialize(keras.layers.serialize(FixedPoint(3, rectified=True)))
+    assert (again.precision, again.rectified, again.low, again.high) == (3, True, 0.0, 0.75)

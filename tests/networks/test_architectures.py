@@ -9,6 +9,9 @@ from edgehybrid.networks.architectures import ARCHITECTURES, Architecture
 from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Placement
 
+# What an architecture has no default for.
+NEEDED = {"moons": {"block_convolutions": [1, 2, 3], "block_filters": [8, 4, 2]}}
+
 
 @pytest.fixture(params=ARCHITECTURES)
 def name(request: pytest.FixtureRequest) -> str:
@@ -22,7 +25,7 @@ def architecture(name: str) -> Architecture:
 
 @pytest.fixture
 def part(name: str) -> NetworkRecipe:
-    return NetworkRecipe.model_validate({"architecture": name})
+    return NetworkRecipe.model_validate({"architecture": name, **NEEDED.get(name, {})})
 
 
 def test_every_name_that_a_recipe_allows_has_its_module() -> None:

@@ -91,7 +91,7 @@ def test_no_relu_stands_before_a_quantiser(network: Network) -> None:
     # After a ReLU nothing is negative, and the sign of the map would be +1 everywhere.
     ops = {node.name: node.op for node in network.graph}
     for node in network.graph:
-        if node.op == "layer" and not network.layer(node.name).is_float:
+        if node.op == "layer" and not network.layer(node.name).reads_real:
             assert ops[node.inputs[0]] not in ("relu", "rprelu"), node.name
 
 

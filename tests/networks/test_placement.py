@@ -52,6 +52,11 @@ FULL_PRECISION = {
     "pca/plain_res32": RES_ENDS,
     "pca/hybrid_res20": RES_ENDS,
     "pca/hybrid_res32": RES_ENDS,
+    "moons/binary_1x64": {"fc"},
+    "moons/binary_3x256": {"fc"},
+    "moons/4bit_1x64": {"fc"},
+    "moons/4bit_2x64_3x128": {"fc"},
+    "moons/4bit_3x256": {"fc"},
 }
 # floor(0.1·O) full-precision filters of the convolutions with O filters.
 SPLITS = {
@@ -100,7 +105,8 @@ TWO_BITS = {
 }
 
 
-@pytest.mark.parametrize("name", FULL_PRECISION)
+# tests/networks/test_moons.py has the others, in which weights alone or activations alone are quantised.
+@pytest.mark.parametrize("name", [name for name in FULL_PRECISION if not name.startswith("moons/")])
 def test_gives_bits_by_precision(name: str) -> None:
     for layer in network(name):
         bits = FLOAT_BITS if layer.is_float else 2 if layer.name in TWO_BITS.get(name, ()) else 1
@@ -256,3 +262,40 @@ def test_refuses_bits_for_a_selector_that_names_nothing() -> None:
 def test_refuses_bits_that_no_quantiser_has(bits: int) -> None:
     with pytest.raises(RecipeError, match=f"gives 'stage3' {bits} bits; it can be 1 … 8, or 32"):
         load_recipe("xnor_res", [f"network.placement.bits={{stage3: {bits}}}"])
+
+
+# Weights alone, activations alone.
+
+
+def test_weights_alone_or_activations_alone_may_be_quantised() -> None:
+    placement = Placement(
+        full_precision=("last",), weights_only=("first",), activations_only=("stage3",), weight_bits=2
+    )
+    placed = {layer.name: layer for layer in place(RESNET, placement)}
+    bits = {name: (placed[name].weight_bits, placed[name].activation_bits) for name in ("conv1", *RES_STAGE_3, "fc")}
+    assert bits["conv1"] == (2, FLOAT_BITS)
+    assert {bits[name] for name in RES_STAGE_3} == {(FLOAT_BITS, 1)}
+    assert bits["fc"] == (FLOAT_BITS, FLOAT_BITS)
+    assert [placed[name].is_float for name in ("conv1", "stage3_block1_conv1")] == [False, True]
+    assert [placed[name].reason for name in ("conv1", "stage3_block1_conv1", "fc")] == ["first", "stage3", "last"]
+
+
+def test_neither_is_split() -> None:
+    placement = Placement(full_precision=(), weights_only=("first",), activations_only=("last",), float_fraction=0.5)
+    first, *inner, last = place(RESNET, placement)
+    assert (first.float_filters, last.float_filters) == (0, last.out_channels)
+    assert all(layer.is_split for layer in inner if layer.kind == "conv")
+
+
+@pytest.mark.parametrize("field", ["weights_only", "activations_only"])
+@pytest.mark.parametrize("names", [("first",), ("stage2", "stage2_block1_conv1")])
+def test_refuses_a_selector_of_these_that_decides_nothing(field: str, names: tuple[str, ...]) -> None:
+    with pytest.raises(RecipeError, match=f"A selector of network.placement.{field} decides nothing") as refused:
+        place(RESNET, Placement.model_validate({field: names}))
+    assert refused.value.received == names[-1]
+
+
+def test_refuses_to_quantise_weights_alone_and_activations_alone() -> None:
+    placement = Placement(full_precision=(), weights_only=("first",), activations_only=("conv1",))
+    with pytest.raises(RecipeError, match="'conv1' is to have weights alone and activations alone quantised"):
+        place(RESNET, placement)

@@ -47,5 +47,5 @@ def test_what_a_recipe_says_stands_before_what_its_data_set_fills_in() -> None:
 @pytest.mark.parametrize("key", ["data.mean=[1]", "data.classes=10", "data.path=here"])
 def test_a_data_set_that_is_none_is_the_only_complaint(key: str) -> None:
     with pytest.raises(RecipeError, match=r"'data\.dataset' is not one of its choices") as refused:
-        load_recipe("hybrid_res_a", ["data.dataset=cifar10", key])
+        load_recipe("hybrid_res_a", ["data.dataset=cifar1000", key])
     assert "cifar100" in str(refused.value)

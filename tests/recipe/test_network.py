@@ -49,3 +49,17 @@ def test_unless_told_all_but_the_first_and_the_last_layer_have_one_bit() -> None
     first, *others, last = network_of(load_recipe("xnor_vgg", ["network.placement={}"]))
     assert (first.is_float, last.is_float) == (True, True)
     assert {(layer.weight_bits, layer.activation_bits, layer.float_filters) for layer in others} == {(1, 1, 0)}
+
+
+@pytest.mark.parametrize("bits", ["weight_bits", "activation_bits"])
+@pytest.mark.parametrize("number", [0, 9, 16])
+def test_refuses_bits_that_no_quantiser_has(bits: str, number: int) -> None:
+    with pytest.raises(RecipeError, match=rf"'network\.placement\.{bits}' is out of range") as refused:
+        load_recipe("moons/4bit_1x64", [f"network.placement.{bits}={number}"])
+    assert refused.value.received == str(number)
+
+
+@pytest.mark.parametrize("field", ["block_convolutions", "block_filters"])
+def test_refuses_a_block_of_nothing(field: str) -> None:
+    with pytest.raises(RecipeError, match=rf"'network\.{field}\.1' is out of range"):
+        load_recipe("moons/4bit_1x64", [f"network.{field}=[1, 0, 1]"])

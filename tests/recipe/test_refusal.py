@@ -172,11 +172,11 @@ def test_says_the_range(file: Path, override: str, name: str, allowed: str) -> N
 @pytest.mark.parametrize(
     ("override", "allowed", "nearest"),
     [
-        ("data.dataset=cifar10", "digits, cifar100, imagenet2012", "cifar100"),
-        ("network.architecture=resnet31", "resnet20, resnet32, vgg19, ern", "resnet32"),
+        ("data.dataset=cifar1000", "digits, cifar10, cifar100, imagenet2012", "cifar100"),
+        ("network.architecture=resnet31", "resnet20, resnet32, vgg19, moons, ern", "resnet32"),
         ("network.placement.float_filter_input=reel", "real, sign", "real"),
         ("training.optimizer.kind=adamw", "sgd, adam, bop", "adam"),
-        ("training.schedule.kind=cosin", "constant, step, linear, cosine", "cosine"),
+        ("training.schedule.kind=cosin", "constant, step, linear, cosine, inverse_time", "cosine"),
     ],
 )
 def test_lists_the_choices_and_the_nearest(file: Path, override: str, allowed: str, nearest: str) -> None:

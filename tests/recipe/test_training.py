@@ -87,3 +87,16 @@ def test_refuses_sharpness_of_weights_that_flip() -> None:
     settings = ["training.health.sharpness.every_steps=50", "training.optimizer.kind=bop"]
     with pytest.raises(RecipeError, match=r"'training\.health\.sharpness' must be null .* choose sgd or adam"):
         load_recipe("digits", settings)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("label_smoothing", 0.1), ("distillation", {"teacher": "a_run"})], ids=["smoothing", "teacher"]
+)
+def test_a_hinge_takes_no_probabilities(key: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"'training\.{key}' is about probabilities of classes"):
+        Training.model_validate({"loss": "squared_hinge", key: value})
+
+
+def test_inverse_time_takes_the_published_decay_and_no_drop() -> None:
+    schedule = Training.model_validate({"schedule": {"kind": "inverse_time"}}).schedule
+    assert schedule.model_dump() == {"kind": "inverse_time", "decay": 2.5e-5, "epochs": (), "factor": 0.1}

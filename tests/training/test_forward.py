@@ -22,6 +22,7 @@ VGG = (
     "network.width=0.0625",
     "network.placement.full_precision=[first,last]",
 )
+MOONS = ("network.block_filters=[8, 8, 8]", "data.image_side=8")
 RECIPES = {
     "1 bit": tiny_recipe(),
     "full precision": float_twin(tiny_recipe()),
@@ -38,6 +39,8 @@ RECIPES = {
         "ern/cifar16", ["network.ern.stages=[8, 16]", "data.image_side=16", "network.ern.ewgs=0.01"]
     ),
     "vgg": load_recipe("digits", [*VGG]),
+    "binary without alpha": load_recipe("moons/binary_1x64", [*MOONS]),
+    "fixed point": load_recipe("moons/4bit_1x64", [*MOONS]),
     "residual vgg": load_recipe("digits", [*VGG, "network.residual=true"]),
 }
 

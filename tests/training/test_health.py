@@ -11,7 +11,7 @@ from tiny_runs import random_model, tiny_recipe
 from edgehybrid.data import source
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import ScaledQuantConv2D
-from edgehybrid.model.quantizers import quantizer
+from edgehybrid.model.quantizers import fixed_point, quantizer
 from edgehybrid.networks import float_twin
 from edgehybrid.recipe.training import Training
 from edgehybrid.training.health import HealthMonitor, hints
@@ -288,3 +288,26 @@ def test_bop_is_told_of_its_own_settings(flips: float, epoch: int) -> None:
     (hint,) = hints({"conv2": health_of(sign_flip_percent=flips)}, BOP, epoch)
     assert "training.optimizer" in hint
     assert "latent_weights" not in hint
+
+
+def test_of_maps_without_negative_numbers_the_share_above_0_counts() -> None:
+    """Every value is 0 or more; a channel that is never 0, or always, is constant."""
+    image = keras.Input((SIDE, SIDE, 4))
+    convolution = ScaledQuantConv2D(
+        FILTERS, 3, padding="same", input_quantizer=fixed_point(2, rectified=True), kernel_quantizer=fixed_point(2)
+    )
+    model = keras.Model(image, convolution(image))
+    maps = np.zeros((2, SIDE, SIDE, 4), np.float32)
+    maps[..., 0], maps[0, ..., 1], maps[..., 2] = 0.9, 0.9, -0.9
+    figures = HealthMonitor(model).measure(maps)[convolution.name]
+    assert figures.plus_one_percent == 100 * (1 + 1 / 2) / 4
+    assert figures.constant_channel_percent == 75
+
+
+def test_a_layer_may_read_the_map_as_it_is_and_have_no_scale() -> None:
+    image = keras.Input((SIDE, SIDE, CHANNELS))
+    convolution = ScaledQuantConv2D(FILTERS, 3, padding="same", kernel_quantizer=quantizer(1), scaled=False)
+    model = keras.Model(image, convolution(image))
+    figures = HealthMonitor(model).measure(images_of())[convolution.name]
+    assert figures.plus_one_percent == pytest.approx(100 * (images_of() >= 0).mean())
+    assert (figures.alpha, figures.alpha_drift_percent) == (1, 0)

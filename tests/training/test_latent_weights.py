@@ -100,3 +100,13 @@ def test_bop_leaves_weights_of_2_bits_to_adam(monkeypatch: pytest.MonkeyPatch) -
     assert (list(trainer.flipped), list(trainer.latent)) == ([], ["binary"])
     step_on(trainer, batch_of(12))
     assert len(np.unique(trainer.latent["binary"].numpy())) > 2
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("none", 10), ("xnor_net", 90)])
+def test_the_gradient_factor_multiplies_the_gradient_besides_its_scale(scale: str, expected: float) -> None:
+    named = f"training.latent_weights.gradient_scale={scale}"
+    trainer = Trainer(recipe_of(*PLAIN, named, "training.latent_weights.gradient_factor=10"))
+    scales = dict(zip([id(v) for v in trainer.variables], trainer.gradient_scales(), strict=True))
+    # (1 - 1/2)·18 = 9.
+    assert np.unique(scales[id(trainer.latent["binary"])]).tolist() == [pytest.approx(expected)]
+    assert np.unique(scales[id(trainer.model.get_layer("dense").kernel)]).tolist() == [1]

@@ -120,3 +120,21 @@ def test_large_logits_give_a_finite_loss() -> None:
     losses = loss_of_images(distilling(0.5, 1.0), logits, tf.constant([1]), -logits)
     # CE = 2e4; KL(teacher || student) = 2e4 too, for the teacher is sure of the other class.
     np.testing.assert_allclose(losses, [2e4], rtol=1e-6)
+
+
+# Squared hinge.
+
+
+def test_the_squared_hinge_is_the_mean_over_the_classes() -> None:
+    signs = np.where(np.eye(CLASSES)[LABELS] == 1, 1.0, -1.0)
+    margins = np.maximum(0, 1 - signs * LOGITS.astype(np.float64))
+    losses, gradient = loss_and_gradient(training_of(loss="squared_hinge"))
+    np.testing.assert_allclose(losses, (margins**2).mean(axis=1), rtol=ROUNDING, err_msg=f"seed {SEED}")
+    np.testing.assert_allclose(
+        gradient, -2 * signs * margins / CLASSES, rtol=ROUNDING, atol=ROUNDING, err_msg=f"seed {SEED}"
+    )
+
+
+def test_logits_beyond_the_margin_have_no_hinge() -> None:
+    logits = tf.constant([[1.0, -1.0, -7.0]])
+    assert loss_of_images(training_of(loss="squared_hinge"), logits, tf.constant([0])).numpy().tolist() == [0.0]

@@ -174,3 +174,33 @@ def test_the_schedules_of_learning_rate_and_weight_decay_do_not_touch_each_other
     # Epochs 1, 2, 3 and 4 of one step each; a warm-up of one step multiplies by 1.
     assert [weight_decay(training, step, 1) for step in range(4)] == [0.25, 0.25, 0.5, 0.5]
     assert [learning_rate(training, step, 1) for step in range(4)] == [0.1, 0.1, 0.1, 0.05]
+
+
+INVERSE_TIME = {"kind": "inverse_time", "decay": 0.25, "epochs": [3, 5], "factor": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    # 2 steps an epoch: epoch 3 begins at step 4, where 1 + 4/4 = 2, and epoch 5 at step 8, where 1 + 8/4 = 3.
+    [
+        (0, 0.4),
+        (2, 0.4 / 1.5),
+        (4, 0.4 * (0.5 / 2) / 2),
+        (6, 0.4 * (0.5 / 2) / 2.5),
+        (8, 0.4 * (0.5 / 2) * (0.5 / 3) / 3),
+        (12, 0.4 * (0.5 / 2) * (0.5 / 3) / 4),
+    ],
+)
+def test_a_drop_of_inverse_time_decays_anew(step: int, expected: float) -> None:
+    assert learning_rate(training_of(INVERSE_TIME), step, 2) == pytest.approx(expected, rel=1e-14)
+
+
+def test_inverse_time_is_what_the_released_code_computes_epoch_by_epoch() -> None:
+    """A callback sets the optimizer's rate at a listed epoch, and the optimizer divides it in every step."""
+    training, steps = training_of(INVERSE_TIME, epochs=7), 3
+    rate = 0.4
+    for step in range(7 * steps):
+        epoch = step // steps
+        if step % steps == 0 and epoch + 1 in (3, 5):
+            rate *= 0.5 / (1 + 0.25 * epoch * steps)
+        assert learning_rate(training, step, steps) == pytest.approx(rate / (1 + 0.25 * step), rel=1e-14)

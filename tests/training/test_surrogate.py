@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tiny_runs import random_model, tiny_recipe
 
 from edgehybrid.model.compat import tf
-from edgehybrid.model.quantizers import quantizer
+from edgehybrid.model.quantizers import fixed_point, quantizer
+from edgehybrid.recipe import load_recipe
 from edgehybrid.training.surrogate import MeasuringPass, smooth, straight_through
 
 NETWORKS = (
@@ -73,3 +74,18 @@ def test_a_steep_surrogate_is_the_network() -> None:
     steep, exact = (MeasuringPass(model, quantise)(images).numpy() for quantise in (smooth(1e9), straight_through))
     # tanh(1e9·x) is the sign for |x| > 1e-8.
     np.testing.assert_allclose(steep, exact, rtol=1e-3, atol=1e-4)
+
+
+def test_fixed_point_numbers_are_clipped_at_their_own_ends() -> None:
+    values = tf.constant([-3.0, -1.0, -0.4, 0.7, 0.8, 2.0])
+    assert smooth(3.0)(fixed_point(3), values).numpy() == pytest.approx([-1, -1, -0.4, 0.7, 0.75, 0.75])
+    assert smooth(3.0)(fixed_point(3, rectified=True), values).numpy() == pytest.approx([0, 0, 0, 0.7, 0.75, 0.75])
+
+
+@pytest.mark.parametrize("name", ["moons/binary_1x64", "moons/4bit_1x64"])
+def test_layers_that_are_quantised_by_half_are_measured_as_they_are(name: str) -> None:
+    recipe = load_recipe(name, ["network.block_filters=[4, 4, 4]", "data.image_side=8"])
+    model = random_model(recipe)
+    images = tf.constant(np.random.default_rng(4).normal(size=(6, 8, 8, 3)), tf.float32)
+    found = MeasuringPass(model, straight_through)(images)
+    np.testing.assert_allclose(found, model(images, training=True), rtol=1e-4, atol=1e-5)
