@@ -28,7 +28,8 @@ class ProfileEntry(NamedTuple):
         name: its operators in their order, as ``LceBconv2d + MUL + ADD + RELU``; ``copies to the host`` of what leaves
             a region; ``the host: N nodes`` with all that is not the native runtime's, calls and the copies of image
             and logits included.
-        nodes: indices of its operators in the flatbuffer; each operator is in one part.
+        nodes: indices of its operators in the flatbuffer; each operator is in one part, but for those of levels that
+            cannot be fused (levels that nobody reads, windows of millions of inputs).
         tensor: name of what its last operator writes; None without one, and for the host.
         time_us_median: of an inference.
         share: of the sum of all medians, 0 … 1.

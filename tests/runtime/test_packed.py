@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from level_networks import random_network
 from native_runs import library
 from tiny_flatbuffers import float_flatbuffer, packed_flatbuffer
 
+from converters.graph_file import flatbuffer_of, graph_of
 from edgehybrid import __version__
 from edgehybrid.errors import FlatbufferError, RuntimeMissingError, UsageError
 from edgehybrid.flatbuffer import parse_flatbuffer
@@ -17,6 +19,15 @@ from edgehybrid.runtime import Interpreter, native_library, packed
 def test_can_run_models_with_larqs_operators_only() -> None:
     assert packed.can_run(parse_flatbuffer(packed_flatbuffer(), "model"))
     assert not packed.can_run(parse_flatbuffer(float_flatbuffer(), "model"))
+
+
+def test_can_run_models_with_operators_of_levels_that_it_knows() -> None:
+    graph = graph_of(random_network(0).flatbuffer())
+    assert packed.can_run(parse_flatbuffer(flatbuffer_of(graph), "model"))
+    graph.nodes[-1].op = "EdgehybridSoftmax"
+    assert not packed.can_run(parse_flatbuffer(flatbuffer_of(graph), "model"))
+    with pytest.raises(FlatbufferError, match="no runtime knows all operators"):
+        Interpreter(flatbuffer_of(graph))
 
 
 def test_says_what_ran(converted_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-// Reads the integers of a FlexBuffers map: the options of Larq's operators. Any bytes are safe to give.
+// Reads the integers of a FlexBuffers map: the options of Larq's operators and ours. Any bytes are safe to give.
 //
 // Format: https://flatbuffers.dev/internals/#flexbuffers. The last byte is the width of the root, the one before its
 // type; a map is a vector of values, with its length, the width of its keys and the distance to them in front.
