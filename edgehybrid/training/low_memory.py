@@ -1,0 +1,96 @@
+"""Gradients of a batch by a layerwise pass that keeps bits in place of maps (``training.memory: low``)."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from edgehybrid.model.compat import tf
+from edgehybrid.networks import Network
+from edgehybrid.training.layerwise import (
+    GRADIENT,
+    MAP,
+    BatchNormPass,
+    Gradient,
+    Kept,
+    NormKept,
+    SignGradient,
+    SignLayerPass,
+    layer_pass,
+)
+
+
+class BatchGradients(NamedTuple):
+    """Of one batch.
+
+    Attributes:
+        of_variables: by ``id`` of the variable; those of quantised kernels are packed.
+        finite: whether all statistics of BatchNorm were; a sign hides what is not.
+    """
+
+    loss_sum: Any
+    logits: Any
+    of_variables: dict[int, Gradient]
+    finite: bool
+
+
+class LowMemoryPass:
+    """The layerwise pass of a network over the variables of its Keras model."""
+
+    def __init__(self, network: Network, model: Any) -> None:
+        self._nodes = network.graph
+        self._passes = [layer_pass(node, network, model) for node in network.graph]
+        self._readers = Counter(name for node in network.graph for name in node.inputs)
+
+    def gradients(self, images: Any, losses_of: Callable[[Any], Any]) -> BatchGradients:
+        """Loss, logits and gradients of the mean loss; moves BatchNorm's averages.
+
+        Args:
+            images: float32 (batch, side, side, channels).
+            losses_of: from logits, float32 (batch, classes), the loss of each image, (batch,).
+        """
+        result, kept = self._forward(images)
+        logits = tf.cast(result, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss_sum = tf.reduce_sum(losses_of(logits))
+            loss = loss_sum / logits.shape[0]
+        finite = all(bool(tf.reduce_all(tf.math.is_finite(k.deviation))) for k in kept if isinstance(k, NormKept))
+        found = self._backward(tf.cast(tape.gradient(loss, logits), GRADIENT), kept)
+        return BatchGradients(loss_sum, logits, found, finite)
+
+    def _forward(self, images: Any) -> tuple[Any, list[Kept]]:
+        maps, signs, kept = {"image": tf.cast(images, MAP)}, {}, []
+        to_read = self._readers.copy()
+        for node, layer in zip(self._nodes, self._passes, strict=True):
+            sources = [maps[name] for name in node.inputs]
+            if isinstance(layer, SignLayerPass):
+                maps[node.name], of_layer = layer.forward(*sources, known=signs.get(node.inputs[0]))
+            else:
+                maps[node.name], of_layer = layer.forward(*sources)
+            if isinstance(layer, BatchNormPass):
+                signs[node.name] = of_layer.bits
+            kept.append(of_layer)
+            del sources
+            for name in node.inputs:
+                to_read[name] -= 1
+                if not to_read[name]:
+                    del maps[name]
+        return maps[self._nodes[-1].name], kept
+
+    def _backward(self, of_logits: Any, kept: list[Kept]) -> dict[int, Gradient]:
+        of_maps, of_variables = {self._nodes[-1].name: of_logits}, {}
+        del of_logits
+        for node, layer in zip(reversed(self._nodes), reversed(self._passes), strict=True):
+            # What a node kept is freed when its gradient is there.
+            of_sources, of_own = layer.backward(of_maps.pop(node.name), kept.pop())
+            of_variables |= {id(variable): gradient for variable, gradient in of_own}
+            for name, gradient in zip(node.inputs, of_sources, strict=True):
+                if gradient is not None:
+                    of_maps[name] = of_maps[name] + gradient if name in of_maps else gradient
+            del of_sources, gradient
+        return of_variables
+
+
+def dense(gradient: Gradient) -> Any:
+    """A gradient as float32 of its variable's shape."""
+    return gradient.dense() if isinstance(gradient, SignGradient) else gradient
