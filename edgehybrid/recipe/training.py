@@ -201,6 +201,9 @@ class Training(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the maps in training and what convolutions multiply; all else is float32"
     )
+    memory: Literal["standard", "low"] = Field(
+        default="standard", description="low: bits are kept in place of maps between forward and backward pass"
+    )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on trainable variables")
     weight_decay_on: Literal["all", "kernels"] = Field(
         default="all",
@@ -250,6 +253,25 @@ class Training(Section):
                 f"'training.{field}' is about probabilities of classes, which 'training.loss' squared_hinge does not "
                 "have; leave it out, or choose cross_entropy"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _low_memory_has_numbers_of_its_own(self) -> "Training":
+        """Its maps are in 16 bits, its gradients of 1-bit weights are signs, and it walks back once a batch."""
+        if self.memory == "standard":
+            return self
+        needed = {
+            "training.precision float32": self.precision == "float32",
+            "training.optimizer.kind sgd or adam": not isinstance(self.optimizer, Bop),
+            "training.latent_weights.gradient_scale none": self.latent_weights.gradient_scale == "none",
+            "training.latent_weights.gradient_factor 1": self.latent_weights.gradient_factor == 1,
+            "training.gradient_accumulation 1": self.gradient_accumulation == 1,
+            "training.gradient_clip_norm null": self.gradient_clip_norm is None,
+            "training.health.sharpness null": self.health.sharpness is None,
+            "training.deterministic false": not self.deterministic,
+        }
+        if missing := [setting for setting, holds in needed.items() if not holds]:
+            raise ValueError(f"'training.memory' low needs {', '.join(missing)}")
         return self
 
     @model_validator(mode="after")

@@ -103,6 +103,7 @@ class BatchNormPass:
         self._layer = layer
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         layer, (y,) = self._layer, maps
         x, bits, mean, deviation, share = _normalised(y, layer.beta, float(layer.epsilon))
         layer.moving_mean.assign(_moved(layer.moving_mean, mean, layer.momentum))
@@ -111,6 +112,7 @@ class BatchNormPass:
         return x, NormKept(bits, deviation, share)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         of_map, of_beta = _normalised_gradient(of_result, *kept)
         return [of_map], [(self._layer.beta, of_beta)]
 
@@ -204,6 +206,7 @@ class SignLayerPass:
         return self._as_read(_joined(results), x), SignKept(signs, inside, tuple(x.shape))
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         images, kernel, alpha = kept.shape[0], _kernel_signs(self._variable), _alpha(self._variable)
         upstream = tf.reshape(of_result, self._op.result_shape(images))
         del of_result
@@ -245,6 +248,7 @@ class RealLayerPass:
         self._op, self._variable, self._reads_image = _Kernel(layer), kernel, reads_image
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         (x,) = maps
         images, kernel = x.shape[0], tf.reshape(self._variable, self._op.shape)
         source = tf.reshape(x, self._op.map_shape(images))
@@ -256,6 +260,7 @@ class RealLayerPass:
         return (tf.reshape(y, [images, -1]) if len(x.shape) == 2 else y), x
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         images, kernel = kept.shape[0], tf.reshape(self._variable, self._op.shape)
         upstream = tf.reshape(of_result, self._op.result_shape(images))
         source = tf.reshape(kept, self._op.map_shape(images))
@@ -275,10 +280,12 @@ class ReluPass:
     """max(x, 0); its gradient is 0 at 0."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         (x,) = maps
         return tf.nn.relu(x), _positive(x)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         return [_where_inside(of_result, kept)], []
 
 
@@ -286,11 +293,13 @@ class MaxPoolPass:
     """2×2, stride 2; an odd last row or column is left out. Of equal values the first, row by row, has the gradient."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         (x,) = maps
         y, row, column = _pooled(x)
         return y, PoolKept(row, column, tuple(x.shape))
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         return [_pooled_gradient(of_result, kept.row, kept.column, kept.shape)], []
 
 
@@ -306,10 +315,12 @@ class AveragePoolPass:
     """The mean of each channel's map."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         (x,) = maps
         return tf.cast(tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2]), MAP), tuple(x.shape)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         of_pixel = tf.cast(tf.cast(of_result, tf.float32) / (kept[1] * kept[2]), GRADIENT)
         return [tf.broadcast_to(of_pixel[:, None, None], kept)], []
 
@@ -318,10 +329,12 @@ class FlattenPass:
     """A map as a vector."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         (x,) = maps
         return tf.reshape(x, [x.shape[0], -1]), tuple(x.shape)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         return [tf.reshape(of_result, kept)], []
 
 
@@ -329,10 +342,12 @@ class AddPass:
     """The sum of two maps."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
+        """See ``LayerPass``."""
         one, other = maps
         return one + other, None
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
+        """See ``LayerPass``."""
         return [of_result, of_result], []
 
 
@@ -449,7 +464,9 @@ def _pooled_gradient(of_result: Any, row: Any, column: Any, shape: tuple[int, ..
     sides = tuple(of_result.shape)
     row, column = unpack(row, sides), unpack(column, sides)
     zero = tf.zeros([], of_result.dtype)
-    (a, b), (c, d) = ([tf.where((row == i) & (column == j), of_result, zero) for j in (False, True)] for i in (False, True))
+    (a, b), (c, d) = (
+        [tf.where((row == i) & (column == j), of_result, zero) for j in (False, True)] for i in (False, True)
+    )
     rows = tf.stack([tf.stack([a, b], axis=3), tf.stack([c, d], axis=3)], axis=2)
     images, height, width, channels = sides
     whole = tf.reshape(rows, [images, 2 * height, 2 * width, channels])

@@ -23,7 +23,7 @@ class BatchGradients(NamedTuple):
     """Of one batch.
 
     Attributes:
-        of_variables: by ``id`` of the variable; those of quantised kernels are packed.
+        of_variables: by ``id`` of the variable; those of quantised kernels are packed. BatchNorm's gamma has none.
         finite: whether all statistics of BatchNorm were; a sign hides what is not.
     """
 
@@ -31,6 +31,11 @@ class BatchGradients(NamedTuple):
     logits: Any
     of_variables: dict[int, Gradient]
     finite: bool
+
+    def of(self, variable: Any) -> Any:
+        """Float32 of the variable's shape; None where it has none."""
+        found = self.of_variables.get(id(variable))
+        return found.dense() if isinstance(found, SignGradient) else found
 
 
 class LowMemoryPass:
@@ -59,7 +64,9 @@ class LowMemoryPass:
         return BatchGradients(loss_sum, logits, found, finite)
 
     def _forward(self, images: Any) -> tuple[Any, list[Kept]]:
-        maps, signs, kept = {"image": tf.cast(images, MAP)}, {}, []
+        maps: dict[str, Any] = {"image": tf.cast(images, MAP)}
+        signs: dict[str, Any] = {}
+        kept: list[Kept] = []
         to_read = self._readers.copy()
         for node, layer in zip(self._nodes, self._passes, strict=True):
             sources = [maps[name] for name in node.inputs]
@@ -78,7 +85,8 @@ class LowMemoryPass:
         return maps[self._nodes[-1].name], kept
 
     def _backward(self, of_logits: Any, kept: list[Kept]) -> dict[int, Gradient]:
-        of_maps, of_variables = {self._nodes[-1].name: of_logits}, {}
+        of_maps = {self._nodes[-1].name: of_logits}
+        of_variables: dict[int, Gradient] = {}
         del of_logits
         for node, layer in zip(reversed(self._nodes), reversed(self._passes), strict=True):
             # What a node kept is freed when its gradient is there.
@@ -89,8 +97,3 @@ class LowMemoryPass:
                     of_maps[name] = of_maps[name] + gradient if name in of_maps else gradient
             del of_sources, gradient
         return of_variables
-
-
-def dense(gradient: Gradient) -> Any:
-    """A gradient as float32 of its variable's shape."""
-    return gradient.dense() if isinstance(gradient, SignGradient) else gradient

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edgehybrid.errors import UsageError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import LatentConv2D, centred, xnor_net_gradient_scale
@@ -16,6 +17,9 @@ from edgehybrid.training.earlier_run import take_weights
 from edgehybrid.training.forward import ForwardPass
 from edgehybrid.training.losses import loss_of_images
 from edgehybrid.training.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from edgehybrid.training.low_memory import LowMemoryPass
 
 Batch = tuple[Any, Any]
 
@@ -84,6 +88,18 @@ class Trainer:
             }
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
         self._decayed_ids = {id(variable) for variable in self._decayed()}
+        self._low_memory: LowMemoryPass | None = None
+        if self.training.memory == "low":
+            if self.strategy.num_replicas_in_sync > 1:
+                raise UsageError(
+                    "training.memory: low trains one copy of a model.",
+                    received=f"{self.strategy.num_replicas_in_sync} copies",
+                    next_step="Train without --strategy, or with training.memory: standard.",
+                )
+            # Who does not ask for it does not wait for what it imports.
+            from edgehybrid.training.low_memory import LowMemoryPass
+
+            self._low_memory = LowMemoryPass(network_of(recipe), self.model)
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
         # where a resumed epoch begins, and they differ in the last bit.
         self._compiled = tf.function(self._distributed_step, autograph=False)
@@ -102,6 +118,8 @@ class Trainer:
             sums over the whole batch, and what the workers agree on.
         """
         self.optimizer.learning_rate.assign(learning_rate)
+        if self._low_memory is not None:
+            return self._step_in_low_memory(self._low_memory, *parts[0], weight_decay), wish
         loss_sum, correct, count, wishes, finite = self._compiled(
             *self._on_replicas(parts), tf.constant(weight_decay, tf.float32), tf.constant(int(wish))
         )
@@ -129,6 +147,22 @@ class Trainer:
             return self.variables
         kernels = [layer.kernel for layer in self.model.layers if hasattr(layer, "kernel")]
         return [getattr(kernel, "latent_variable", kernel) for kernel in kernels]
+
+    def _step_in_low_memory(self, low: "LowMemoryPass", images: Any, labels: Any, weight_decay: float) -> StepResult:
+        """Node by node, not as one graph. BatchNorm has no slope then: its gamma stays as it is."""
+        teacher_logits = None if self.teacher is None else self.teacher(images, training=False)
+        found = low.gradients(images, lambda logits: loss_of_images(self.training, logits, labels, teacher_logits))
+        prepared = []
+        for variable in self.variables:
+            gradient = found.of(variable)
+            has_none = gradient is None
+            prepared.append(tf.zeros_like(variable) if has_none else self._prepared(gradient, variable, weight_decay))
+        norm = tf.linalg.global_norm(prepared)
+        finite = found.finite and bool(tf.math.is_finite(found.loss_sum) & tf.math.is_finite(norm))
+        if finite:
+            self._update(prepared, norm)
+        correct = tf.reduce_sum(tf.cast(tf.argmax(found.logits, axis=1) == labels, tf.int32))
+        return StepResult(float(found.loss_sum), int(correct), len(labels), finite)
 
     def _on_replicas(self, parts: Sequence[Batch]) -> Batch:
         if self.strategy.num_replicas_in_sync == 1:
