@@ -132,3 +132,24 @@ def test_a_run_trains_and_goes_on(tmp_path: Path) -> None:
 def test_settings_that_it_does_not_know_are_refused(change: str, told: str) -> None:
     with pytest.raises(RecipeError, match=f"low needs .*{told}"):
         tiny_recipe(*LOW, change)
+
+
+def test_each_node_gives_what_its_keras_layer_gives() -> None:
+    recipe = tiny_recipe("network.placement.full_precision=[first,last]")
+    network, model = network_of(recipe), random_model(recipe)
+    passes = dict(zip((node.name for node in network.graph), LowMemoryPass(network, model)._passes, strict=True))
+    images, _ = images_and_labels(recipe)
+    maps = {"image": tf.cast(images, tf.float16)}
+    for node in network.graph:
+        read = [maps[name] for name in node.inputs]
+        maps[node.name], _ = passes[node.name].forward(*read)
+        if node.op == "batch_norm":
+            # Of its own statistics: by the averages it is tested in test_layerwise.py.
+            continue
+        wide = [tf.cast(each, tf.float32) for each in read]
+        keras_layer = model.get_layer(node.name)
+        expected = keras_layer(wide if len(wide) > 1 else wide[0], training=False)
+        # float16 rounds the result by 2^-11 of it; sums of float32 products are rounded in another order.
+        np.testing.assert_allclose(
+            tf.cast(maps[node.name], tf.float32), expected, rtol=2**-10, atol=1e-3, err_msg=node.name
+        )
