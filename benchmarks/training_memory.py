@@ -35,7 +35,7 @@ def measure(name: str, batch: int, mode: str) -> dict[str, object]:
     from edgehybrid.recipe import load_recipe
     from edgehybrid.training.step import Trainer, Wish
 
-    settings = ("memory=" + mode, f"batch_size={batch}", "optimizer.kind=adam", "latent_weights.gradient_scale=none")
+    settings = ("memory=" + mode, f"batch_size={batch}", "optimizer.kind=adam")
     recipe = load_recipe(name, [f"training.{setting}" for setting in settings])
     network, random = network_of(recipe), np.random.default_rng(0)
     shape = (batch, network.image_side, network.image_side, network.image_channels)

@@ -202,7 +202,9 @@ class Training(Section):
         default="float32", description="of the maps in training and what convolutions multiply; all else is float32"
     )
     memory: Literal["standard", "low"] = Field(
-        default="standard", description="low: bits are kept in place of maps between forward and backward pass"
+        default="standard",
+        description="low: bits in place of maps, and 1-bit gradients of 1-bit weights, which gradient_scale leaves "
+        "alone (Wang et al. 2021)",
     )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on trainable variables")
     weight_decay_on: Literal["all", "kernels"] = Field(
@@ -256,22 +258,30 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
-    def _low_memory_has_numbers_of_its_own(self) -> "Training":
-        """Its maps are in 16 bits, its gradients of 1-bit weights are signs, and it walks back once a batch."""
+    def _low_memory_alone(self) -> "Training":
         if self.memory == "standard":
             return self
-        needed = {
-            "training.precision float32": self.precision == "float32",
-            "training.optimizer.kind sgd or adam": not isinstance(self.optimizer, Bop),
-            "training.latent_weights.gradient_scale none": self.latent_weights.gradient_scale == "none",
-            "training.latent_weights.gradient_factor 1": self.latent_weights.gradient_factor == 1,
-            "training.gradient_accumulation 1": self.gradient_accumulation == 1,
-            "training.gradient_clip_norm null": self.gradient_clip_norm is None,
-            "training.health.sharpness null": self.health.sharpness is None,
-            "training.deterministic false": not self.deterministic,
-        }
-        if missing := [setting for setting, holds in needed.items() if not holds]:
-            raise ValueError(f"'training.memory' low needs {', '.join(missing)}")
+        for field, is_other, allowed, reason in (
+            ("precision", self.precision != "float32", "float32", "its maps have 16 bits already"),
+            (
+                "optimizer.kind",
+                isinstance(self.optimizer, Bop),
+                "sgd or adam",
+                "Bop needs a gradient's size, not a sign",
+            ),
+            (
+                "latent_weights.gradient_factor",
+                self.latent_weights.gradient_factor != 1,
+                "1",
+                "its gradients are signs",
+            ),
+            ("deterministic", self.deterministic, "false", "the walk over its nodes was never compared bit by bit"),
+            ("gradient_accumulation", self.gradient_accumulation > 1, "1", "the sign of a sum needs the whole batch"),
+            ("start_from", self.start_from is not None, "null", "its BatchNorm is another, without a slope"),
+            ("health.sharpness", self.health.sharpness is not None, "null", "its gradients are no derivatives"),
+        ):
+            if is_other:
+                raise ValueError(f"'training.{field}' must be {allowed} with training.memory low: {reason}")
         return self
 
     @model_validator(mode="after")

@@ -84,7 +84,8 @@ def layer_pass(node: Node, network: Network, model: Any) -> LayerPass:
 class BatchNormPass:
     r"""BatchNorm by the mean absolute deviation, without a slope; per channel, over the batch and all positions:
 
-    $$\mu = \overline{y}, \quad \psi = \sqrt{\overline{|y - \mu|}^2 + \epsilon}, \quad x = \frac{y - \mu}{\psi} + \beta$$
+    $$\mu = \overline{y}, \quad \psi = \sqrt{\overline{|y - \mu|}^2 + \epsilon}, \quad
+      x = \frac{y - \mu}{\psi} + \beta$$
 
     and with $s = \operatorname{sign}(x)$, $\bar w = \overline{|y - \mu|} / \psi$, $v = \partial L / \partial x / \psi$
 
@@ -103,7 +104,7 @@ class BatchNormPass:
         self._layer = layer
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         layer, (y,) = self._layer, maps
         x, bits, mean, deviation, share = _normalised(y, layer.beta, float(layer.epsilon))
         layer.moving_mean.assign(_moved(layer.moving_mean, mean, layer.momentum))
@@ -112,7 +113,7 @@ class BatchNormPass:
         return x, NormKept(bits, deviation, share)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         of_map, of_beta = _normalised_gradient(of_result, *kept)
         return [of_map], [(self._layer.beta, of_beta)]
 
@@ -206,7 +207,7 @@ class SignLayerPass:
         return self._as_read(_joined(results), x), SignKept(signs, inside, tuple(x.shape))
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         images, kernel, alpha = kept.shape[0], _kernel_signs(self._variable), _alpha(self._variable)
         upstream = tf.reshape(of_result, self._op.result_shape(images))
         del of_result
@@ -248,7 +249,7 @@ class RealLayerPass:
         self._op, self._variable, self._reads_image = _Kernel(layer), kernel, reads_image
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         (x,) = maps
         images, kernel = x.shape[0], tf.reshape(self._variable, self._op.shape)
         source = tf.reshape(x, self._op.map_shape(images))
@@ -260,7 +261,7 @@ class RealLayerPass:
         return (tf.reshape(y, [images, -1]) if len(x.shape) == 2 else y), x
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         images, kernel = kept.shape[0], tf.reshape(self._variable, self._op.shape)
         upstream = tf.reshape(of_result, self._op.result_shape(images))
         source = tf.reshape(kept, self._op.map_shape(images))
@@ -280,12 +281,12 @@ class ReluPass:
     """max(x, 0); its gradient is 0 at 0."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         (x,) = maps
         return tf.nn.relu(x), _positive(x)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         return [_where_inside(of_result, kept)], []
 
 
@@ -293,13 +294,13 @@ class MaxPoolPass:
     """2×2, stride 2; an odd last row or column is left out. Of equal values the first, row by row, has the gradient."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         (x,) = maps
         y, row, column = _pooled(x)
         return y, PoolKept(row, column, tuple(x.shape))
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         return [_pooled_gradient(of_result, kept.row, kept.column, kept.shape)], []
 
 
@@ -315,12 +316,12 @@ class AveragePoolPass:
     """The mean of each channel's map."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         (x,) = maps
         return tf.cast(tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2]), MAP), tuple(x.shape)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         of_pixel = tf.cast(tf.cast(of_result, tf.float32) / (kept[1] * kept[2]), GRADIENT)
         return [tf.broadcast_to(of_pixel[:, None, None], kept)], []
 
@@ -329,12 +330,12 @@ class FlattenPass:
     """A map as a vector."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         (x,) = maps
         return tf.reshape(x, [x.shape[0], -1]), tuple(x.shape)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         return [tf.reshape(of_result, kept)], []
 
 
@@ -342,12 +343,12 @@ class AddPass:
     """The sum of two maps."""
 
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         one, other = maps
         return one + other, None
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
-        """See ``LayerPass``."""
+        """As ``LayerPass`` says."""
         return [of_result, of_result], []
 
 

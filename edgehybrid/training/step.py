@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from edgehybrid.errors import UsageError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import keras, tf
 from edgehybrid.model.layers import LatentConv2D, centred, xnor_net_gradient_scale
@@ -17,9 +16,6 @@ from edgehybrid.training.earlier_run import take_weights
 from edgehybrid.training.forward import ForwardPass
 from edgehybrid.training.losses import loss_of_images
 from edgehybrid.training.optimizers import Optimizer
-
-if TYPE_CHECKING:
-    from edgehybrid.training.low_memory import LowMemoryPass
 
 Batch = tuple[Any, Any]
 
@@ -66,11 +62,16 @@ class Trainer:
         self.teacher = teacher
         keras.utils.set_random_seed(self.training.seed)
         with self.strategy.scope():
-            self.model = build_model(network_of(recipe), synchronized=self.strategy.num_replicas_in_sync > 1)
+            network = network_of(recipe)
+            self.model = build_model(network, synchronized=self.strategy.num_replicas_in_sync > 1)
             self.forward = ForwardPass(self.model, self.training.precision)
             if first_stage is not None:
                 take_weights(self.model, first_stage)
             self.variables = [getattr(v, "latent_variable", v) for v in self.model.trainable_variables]
+            if self.training.memory == "low":
+                # Its BatchNorm has no slope: gamma stays 1.
+                slopes = {id(layer.gamma) for layer in self.model.layers if hasattr(layer, "gamma")}
+                self.variables = [v for v in self.variables if id(v) not in slopes]
             quantised = [layer for layer in self.model.layers if isinstance(layer, LatentConv2D)]
             self.latent = {layer.name: layer.latent_kernel for layer in quantised}
             self.flipped = {}
@@ -82,27 +83,21 @@ class Trainer:
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
         factor = self.training.latent_weights.gradient_factor
         self._scales = {id(kernel): factor for kernel in self.latent.values()} if factor != 1 else {}
-        if self.training.latent_weights.gradient_scale == "xnor_net":
+        # A 1-bit gradient has a size of its own.
+        if self.training.latent_weights.gradient_scale == "xnor_net" and self.training.memory == "standard":
             self._scales = {
                 id(kernel): factor * xnor_net_gradient_scale(tuple(kernel.shape)) for kernel in self.latent.values()
             }
         self._flipped_ids = {id(kernel) for kernel in self.flipped.values()}
         self._decayed_ids = {id(variable) for variable in self._decayed()}
-        self._low_memory: LowMemoryPass | None = None
-        if self.training.memory == "low":
-            if self.strategy.num_replicas_in_sync > 1:
-                raise UsageError(
-                    "training.memory: low trains one copy of a model.",
-                    received=f"{self.strategy.num_replicas_in_sync} copies",
-                    next_step="Train without --strategy, or with training.memory: standard.",
-                )
-            # Who does not ask for it does not wait for what it imports.
-            from edgehybrid.training.low_memory import LowMemoryPass
-
-            self._low_memory = LowMemoryPass(network_of(recipe), self.model)
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
         # where a resumed epoch begins, and they differ in the last bit.
         self._compiled = tf.function(self._distributed_step, autograph=False)
+        if self.training.memory == "low":
+            # Imported here: who does not switch it on loads nothing of it.
+            from edgehybrid.training.low_memory import LowMemoryStep
+
+            self._compiled = LowMemoryStep(self, network)
 
     def step(
         self, parts: Sequence[Batch], learning_rate: float, weight_decay: float, wish: Wish
@@ -118,8 +113,6 @@ class Trainer:
             sums over the whole batch, and what the workers agree on.
         """
         self.optimizer.learning_rate.assign(learning_rate)
-        if self._low_memory is not None:
-            return self._step_in_low_memory(self._low_memory, *parts[0], weight_decay), wish
         loss_sum, correct, count, wishes, finite = self._compiled(
             *self._on_replicas(parts), tf.constant(weight_decay, tf.float32), tf.constant(int(wish))
         )
@@ -148,22 +141,6 @@ class Trainer:
         kernels = [layer.kernel for layer in self.model.layers if hasattr(layer, "kernel")]
         return [getattr(kernel, "latent_variable", kernel) for kernel in kernels]
 
-    def _step_in_low_memory(self, low: "LowMemoryPass", images: Any, labels: Any, weight_decay: float) -> StepResult:
-        """Node by node, not as one graph. BatchNorm has no slope then: its gamma stays as it is."""
-        teacher_logits = None if self.teacher is None else self.teacher(images, training=False)
-        found = low.gradients(images, lambda logits: loss_of_images(self.training, logits, labels, teacher_logits))
-        prepared = []
-        for variable in self.variables:
-            gradient = found.of(variable)
-            has_none = gradient is None
-            prepared.append(tf.zeros_like(variable) if has_none else self._prepared(gradient, variable, weight_decay))
-        norm = tf.linalg.global_norm(prepared)
-        finite = found.finite and bool(tf.math.is_finite(found.loss_sum) & tf.math.is_finite(norm))
-        if finite:
-            self._update(prepared, norm)
-        correct = tf.reduce_sum(tf.cast(tf.argmax(found.logits, axis=1) == labels, tf.int32))
-        return StepResult(float(found.loss_sum), int(correct), len(labels), finite)
-
     def _on_replicas(self, parts: Sequence[Batch]) -> Batch:
         if self.strategy.num_replicas_in_sync == 1:
             return parts[0]
@@ -184,7 +161,7 @@ class Trainer:
         count, wishes = self._sum_over_replicas([tf.shape(labels)[0], tf.identity(wish)])
         sums = self._gradients_in_parts(images, labels, tf.cast(count, tf.float32))
         *gradients, loss_sum, correct = self._sum_over_replicas(sums)
-        prepared = [self._prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
+        prepared = [self.prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
         # Squares overflow where Adam's do: moments that are infinite would never move their weights again.
         norm = tf.linalg.global_norm(prepared)
         finite = tf.math.is_finite(loss_sum) & tf.math.is_finite(norm)
@@ -233,7 +210,7 @@ class Trainer:
         if self.training.latent_weights.centre or self.training.latent_weights.clip:
             tf.distribute.get_replica_context().merge_call(self._tidy_all)
 
-    def _prepared(self, gradient: Any, variable: Any, decay: Any) -> Any:
+    def prepared(self, gradient: Any, variable: Any, decay: Any) -> Any:
         """Scale of latent weights, then weight decay, which PyTorch's optimizers add to the gradient.
 
         Bop's get neither: decay would add the same number to every m·w, and so flip all weights or none.
@@ -246,8 +223,9 @@ class Trainer:
 
     def _tidy_all(self, strategy: Any) -> None:
         for kernel in self.latent.values():
-            strategy.extended.update(kernel, self._tidy)
+            strategy.extended.update(kernel, self.tidy)
 
-    def _tidy(self, kernel: Any) -> None:
+    def tidy(self, kernel: Any) -> None:
+        """Centres and clips latent weights, as the recipe says."""
         value = centred(kernel) if self.training.latent_weights.centre else kernel
         kernel.assign(tf.clip_by_value(value, -1.0, 1.0) if self.training.latent_weights.clip else value)
