@@ -16,7 +16,7 @@ from pathlib import Path
 STEPS = 3
 EVERY_SECONDS = 0.002
 # Recipe and batch: XNOR ResNet-20, and plain nets of convolutions, pools and dense layers as BinaryNet is one.
-CASES = (("xnor_res", 128), ("xnor_res", 512), ("hybrid_res_a", 128), ("xnor_vgg", 100))
+CASES = (("xnor_res", 128), ("xnor_res", 512), ("xnor_vgg", 100))
 MODES = ("standard", "low")
 
 

@@ -62,7 +62,7 @@ def not_layerwise(network: Network) -> list[str]:
 def _check_layerwise(network: Network) -> None:
     if faults := not_layerwise(network):
         raise RecipeError(
-            "training.memory: low knows 1-bit layers and whole layers of full precision, with plain BatchNorm and ReLU.",
+            "training.memory: low knows 1-bit layers and whole layers in full precision, BatchNorm and ReLU.",
             received=f"{faults[0]}" + (f", and {len(faults) - 1} more" if len(faults) > 1 else ""),
             allowed="1-bit weights with 1-bit maps, or 32 bits of both; ReLU, pools, additions",
             next_step="Add --set training.memory=standard, or change the network.",

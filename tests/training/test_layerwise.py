@@ -1,7 +1,7 @@
 """Each node of the layerwise pass against a slow NumPy account of its formulas.
 
-Maps are float16 and gradients bfloat16, so results are compared to 2^-10 and 2^-7 of the largest number: half a unit in the
-last of 11 and 8 significant bits, and the sums that were rounded before.
+Maps are float16 and gradients bfloat16, so results are compared to 2^-10 and 2^-7 of the largest number: half a unit in
+the last of 11 and 8 significant bits, and the sums that were rounded before.
 """
 
 from typing import Any
