@@ -2,8 +2,13 @@
 
 from edgehybrid.errors import RecipeError
 from edgehybrid.networks.build import network_of
+from edgehybrid.networks.network import Network
 from edgehybrid.recipe import Recipe
+from edgehybrid.recipe.network import FLOAT_BITS
 from edgehybrid.recipe.training import Bop
+
+# Steps of a network that ``training.memory: low`` can walk back without the maps between them.
+LAYERWISE = ("layer", "batch_norm", "relu", "max_pool", "global_average_pool", "flatten", "add")
 
 
 def check_trainable(recipe: Recipe) -> None:
@@ -16,6 +21,8 @@ def check_trainable(recipe: Recipe) -> None:
         RecipeError: as ``network_of``, or such a layer.
     """
     network, training = network_of(recipe), recipe.training
+    if training.memory == "low":
+        _check_layerwise(network)
     faults = {}
     if training.latent_weights.centre:
         faults["training.latent_weights.centre=false"] = "centring makes every weight 0"
@@ -31,3 +38,32 @@ def check_trainable(recipe: Recipe) -> None:
                 allowed="2 input channels or more for a quantised layer with latent weights treated like this",
                 next_step=f"Add {settings}, or keep '{layer.name}' in full precision.",
             )
+
+
+def not_layerwise(network: Network) -> list[str]:
+    """What ``training.memory: low`` has no pass for (edgehybrid/training/layerwise.py), in words."""
+    faults = []
+    for layer in network:
+        if layer.is_split or not (layer.is_float or (layer.weight_bits, layer.activation_bits) == (1, 1)):
+            faults.append(
+                f"layer '{layer.name}' with {layer.weight_bits}-bit weights, {layer.activation_bits}-bit maps"
+            )
+        elif layer.is_float and layer.activation_bits != FLOAT_BITS:
+            faults.append(f"layer '{layer.name}' in full precision, of a quantised map")
+    faults += [f"{node.op} '{node.name}'" for node in network.graph if node.op not in LAYERWISE]
+    switches = {
+        "network.thresholds learned": network.learned_thresholds,
+        "network.standardise_weights true": network.standardised_weights,
+        "network.weight_scale none": not network.scaled_weights,
+    }
+    return faults + [name for name, is_on in switches.items() if is_on]
+
+
+def _check_layerwise(network: Network) -> None:
+    if faults := not_layerwise(network):
+        raise RecipeError(
+            "training.memory: low knows 1-bit layers and whole layers in full precision, BatchNorm and ReLU.",
+            received=f"{faults[0]}" + (f", and {len(faults) - 1} more" if len(faults) > 1 else ""),
+            allowed="1-bit weights with 1-bit maps, or 32 bits of both; ReLU, pools, additions",
+            next_step="Add --set training.memory=standard, or change the network.",
+        )

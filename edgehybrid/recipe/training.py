@@ -201,6 +201,11 @@ class Training(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the maps in training and what convolutions multiply; all else is float32"
     )
+    memory: Literal["standard", "low"] = Field(
+        default="standard",
+        description="low: bits in place of maps, and 1-bit gradients of 1-bit weights, which gradient_scale leaves "
+        "alone (Wang et al. 2021)",
+    )
     weight_decay: NotNegative = Field(default=1e-5, description="L2 factor on trainable variables")
     weight_decay_on: Literal["all", "kernels"] = Field(
         default="all",
@@ -250,6 +255,33 @@ class Training(Section):
                 f"'training.{field}' is about probabilities of classes, which 'training.loss' squared_hinge does not "
                 "have; leave it out, or choose cross_entropy"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _low_memory_alone(self) -> "Training":
+        if self.memory == "standard":
+            return self
+        for field, is_other, allowed, reason in (
+            ("precision", self.precision != "float32", "float32", "its maps have 16 bits already"),
+            (
+                "optimizer.kind",
+                isinstance(self.optimizer, Bop),
+                "sgd or adam",
+                "Bop needs a gradient's size, not a sign",
+            ),
+            (
+                "latent_weights.gradient_factor",
+                self.latent_weights.gradient_factor != 1,
+                "1",
+                "its gradients are signs",
+            ),
+            ("deterministic", self.deterministic, "false", "the walk over its nodes was never compared bit by bit"),
+            ("gradient_accumulation", self.gradient_accumulation > 1, "1", "the sign of a sum needs the whole batch"),
+            ("start_from", self.start_from is not None, "null", "its BatchNorm is another, without a slope"),
+            ("health.sharpness", self.health.sharpness is not None, "null", "its gradients are no derivatives"),
+        ):
+            if is_other:
+                raise ValueError(f"'training.{field}' must be {allowed} with training.memory low: {reason}")
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """The optimizer of a recipe: one of Keras, or Bop for the 1-bit weights and Adam for all other variables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgehybrid.model.compat import keras, larq, tf
@@ -58,6 +58,12 @@ class Optimizer:
         if self._bop is not None:
             pairs = [(g, v) for g, v, main in found if not main]
             self._bop.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+    def apply_one_by_one(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """``apply`` to pairs of a gradient and its variable, each made when the one before is done; not for Bop."""
+        for gradient, variable in pairs:
+            self._main.update_step(gradient, variable)
+        self._main.iterations.assign_add(1)
 
 
 def _keras_optimizer(chosen: Sgd | Adam | Bop) -> Any:

@@ -62,11 +62,16 @@ class Trainer:
         self.teacher = teacher
         keras.utils.set_random_seed(self.training.seed)
         with self.strategy.scope():
-            self.model = build_model(network_of(recipe), synchronized=self.strategy.num_replicas_in_sync > 1)
+            network = network_of(recipe)
+            self.model = build_model(network, synchronized=self.strategy.num_replicas_in_sync > 1)
             self.forward = ForwardPass(self.model, self.training.precision)
             if first_stage is not None:
                 take_weights(self.model, first_stage)
             self.variables = [getattr(v, "latent_variable", v) for v in self.model.trainable_variables]
+            if self.training.memory == "low":
+                # Its BatchNorm has no slope: gamma stays 1.
+                slopes = {id(layer.gamma) for layer in self.model.layers if hasattr(layer, "gamma")}
+                self.variables = [v for v in self.variables if id(v) not in slopes]
             quantised = [layer for layer in self.model.layers if isinstance(layer, LatentConv2D)]
             self.latent = {layer.name: layer.latent_kernel for layer in quantised}
             self.flipped = {}
@@ -78,7 +83,8 @@ class Trainer:
             self.optimizer = Optimizer(self.training.optimizer, self.variables, [*self.flipped.values()])
         factor = self.training.latent_weights.gradient_factor
         self._scales = {id(kernel): factor for kernel in self.latent.values()} if factor != 1 else {}
-        if self.training.latent_weights.gradient_scale == "xnor_net":
+        # A 1-bit gradient has a size of its own.
+        if self.training.latent_weights.gradient_scale == "xnor_net" and self.training.memory == "standard":
             self._scales = {
                 id(kernel): factor * xnor_net_gradient_scale(tuple(kernel.shape)) for kernel in self.latent.values()
             }
@@ -87,6 +93,11 @@ class Trainer:
         # One graph for each size of batch, and never one for any size: which of the two a batch meets would depend on
         # where a resumed epoch begins, and they differ in the last bit.
         self._compiled = tf.function(self._distributed_step, autograph=False)
+        if self.training.memory == "low":
+            # Imported here: who does not switch it on loads nothing of it.
+            from edgehybrid.training.low_memory import LowMemoryStep
+
+            self._compiled = LowMemoryStep(self, network)
 
     def step(
         self, parts: Sequence[Batch], learning_rate: float, weight_decay: float, wish: Wish
@@ -150,7 +161,7 @@ class Trainer:
         count, wishes = self._sum_over_replicas([tf.shape(labels)[0], tf.identity(wish)])
         sums = self._gradients_in_parts(images, labels, tf.cast(count, tf.float32))
         *gradients, loss_sum, correct = self._sum_over_replicas(sums)
-        prepared = [self._prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
+        prepared = [self.prepared(g, v, decay) for g, v in zip(gradients, self.variables, strict=True)]
         # Squares overflow where Adam's do: moments that are infinite would never move their weights again.
         norm = tf.linalg.global_norm(prepared)
         finite = tf.math.is_finite(loss_sum) & tf.math.is_finite(norm)
@@ -199,7 +210,7 @@ class Trainer:
         if self.training.latent_weights.centre or self.training.latent_weights.clip:
             tf.distribute.get_replica_context().merge_call(self._tidy_all)
 
-    def _prepared(self, gradient: Any, variable: Any, decay: Any) -> Any:
+    def prepared(self, gradient: Any, variable: Any, decay: Any) -> Any:
         """Scale of latent weights, then weight decay, which PyTorch's optimizers add to the gradient.
 
         Bop's get neither: decay would add the same number to every m·w, and so flip all weights or none.
@@ -212,8 +223,9 @@ class Trainer:
 
     def _tidy_all(self, strategy: Any) -> None:
         for kernel in self.latent.values():
-            strategy.extended.update(kernel, self._tidy)
+            strategy.extended.update(kernel, self.tidy)
 
-    def _tidy(self, kernel: Any) -> None:
+    def tidy(self, kernel: Any) -> None:
+        """Centres and clips latent weights, as the recipe says."""
         value = centred(kernel) if self.training.latent_weights.centre else kernel
         kernel.assign(tf.clip_by_value(value, -1.0, 1.0) if self.training.latent_weights.clip else value)

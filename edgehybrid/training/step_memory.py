@@ -8,6 +8,7 @@ from math import isqrt
 from edgehybrid.census.activation_memory import map_elements
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.networks import Layer, Network, Node
+from edgehybrid.networks.trainable import not_layerwise
 from edgehybrid.recipe.training import Adam, Bop, Training
 
 GIB = 2**30
@@ -29,6 +30,10 @@ GRADIENT_MAPS = 3
 HESSIAN_MAPS = 6
 # Vectors of all weights that Lanczos keeps, and the few that a product makes.
 LANCZOS_VECTORS = 25
+# training.memory low: for each element of the largest map, what is made on the way of it, in 16 and in 32 bits; fitted
+# to the measurements.
+LOW_TRANSIENT_BYTES = 20
+LOW_MAP_BYTES = 2
 # The batch that is trained on, two that wait, and the one that is being made.
 BATCHES = 4
 
@@ -90,8 +95,12 @@ class Demand:
         """
         if available is None or self.needed_bytes <= available:
             return
-        parts, largest = self._fewest_parts(available), self._largest_batch(available)
-        fitting = {"gradient_accumulation": parts, "batch_size": largest}
+        is_low = self.training.memory == "low"
+        parts, largest = 0 if is_low else self._fewest_parts(available), self._largest_batch(available)
+        fitting: dict[str, object] = {"gradient_accumulation": parts, "batch_size": largest}
+        fits_in_bits = self._with(memory="low").needed_bytes <= available
+        if not is_low and fits_in_bits and not not_layerwise(self.network):
+            fitting["memory"] = "low"
         settings = " or ".join(f"--set training.{key}={value}" for key, value in fitting.items() if value)
         raise EdgehybridError(
             "Training could need more memory than there is.",
@@ -140,6 +149,8 @@ class Demand:
 
     def _bytes_an_image(self) -> int:
         """The most that maps take, for one image, on the walk back: those still kept, and gradients."""
+        if self.training.memory == "low":
+            return self._bytes_an_image_in_bits()
         number_bytes = 2 if self.training.precision == "bfloat16" else FLOAT32_BYTES
         elements, layers = map_elements(self.network), {layer.name: layer for layer in self.network.layers}
         kept: dict[str, int] = {}
@@ -150,6 +161,24 @@ class Demand:
             widest = max(elements[name] for name in (node.name, *node.inputs))
             peak = max(peak, sum(kept.values()) + GRADIENT_MAPS * number_bytes * widest)
         return peak
+
+    def _bytes_an_image_in_bits(self) -> int:
+        """With ``training.memory: low``: what is kept of all maps, and what the largest takes while it is made."""
+        elements, layers = map_elements(self.network), {layer.name: layer for layer in self.network.layers}
+        kept = sum(
+            _kept_bits(node, layers.get(node.name) if node.op == "layer" else None, elements)
+            for node in self.network.graph
+        )
+        return round(kept + LOW_TRANSIENT_BYTES * max(elements.values()))
+
+
+def _kept_bits(node: Node, layer: Layer | None, elements: Mapping[str, int]) -> float:
+    """Bytes, for one image, that ``training.memory: low`` keeps of a node: edgehybrid/training/layerwise.py."""
+    of_input = elements[node.inputs[0]]
+    if layer is not None:
+        return LOW_MAP_BYTES * of_input if layer.is_float else 2 * of_input / 8
+    bits = {"batch_norm": 1, "relu": 1, "max_pool": 0.5}
+    return bits.get(node.op, 0) * of_input / 8
 
 
 def _kept(

@@ -45,3 +45,30 @@ def test_trains_layers_of_one_input_channel_whose_latent_weights_are_left_alone(
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_recipe_can_be_trained(name: str) -> None:
     check_trainable(load_recipe(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("vgg_2bit", (), "2-bit weights, 2-bit maps"),
+        ("hybrid_res_c", (), "layer 'stage1_block1_conv1'"),
+        ("xnor_res", ("network.activation=rprelu",), "rprelu"),
+        ("xnor_res", ("network.thresholds=learned",), "network.thresholds learned"),
+        (
+            "xnor_res",
+            ("network.standardise_weights=true", "training.latent_weights.clip=false"),
+            "network.standardise_weights true",
+        ),
+        ("ern/cifar16", ("training.precision=float32",), "1-bit weights, 2-bit maps"),
+        ("moons/binary_1x64", ("training.latent_weights.gradient_factor=1",), "layer 'conv1'"),
+    ],
+)
+def test_low_memory_refuses_what_it_has_no_pass_for(name: str, changes: tuple[str, ...], told: str) -> None:
+    with pytest.raises(RecipeError, match="memory: low knows") as caught:
+        check_trainable(load_recipe(name, ["training.memory=low", *changes]))
+    assert told in str(caught.value.received)
+
+
+@pytest.mark.parametrize("name", ["xnor_res", "hybrid_res_a", "hybrid_res_b", "float_res", "xnor_vgg", "hybrid_vgg_a"])
+def test_low_memory_knows_the_papers_networks_of_one_bit(name: str) -> None:
+    check_trainable(load_recipe(name, ["training.memory=low"]))
