@@ -99,7 +99,7 @@ def verify(
     flips = _replay_layers(model, content, taps, images, converted, differs, int(np.argmin(difference)))
     if np.any(unexplained := differs & ~flips):
         image = int(np.argmax(unexplained))
-        raise _wrong(
+        raise disagreement(
             f"the logits of image {image} differ by {difference[image]:.3g}, though each layer agrees and no quantiser "
             "flips",
             f"at most {tolerance:.3g}",
@@ -153,9 +153,9 @@ def _replay_layers(
         apart = np.abs(file.logits(values) - converted[chosen]).max(axis=1)
         replayed = file.replay(images[chosen], values, find_flips=bool(differs[chosen].any()))
         if isinstance(replayed, Mistake):
-            raise _wrong(_told(replayed, int(chosen[replayed.image])), f"rounding: {replayed.tolerance:.3g}")
+            raise disagreement(_told(replayed, int(chosen[replayed.image])), f"rounding: {replayed.tolerance:.3g}")
         if not np.all(apart <= RELATIVE_TOLERANCE * np.abs(converted[chosen]).max()):
-            raise _wrong(
+            raise disagreement(
                 f"the flatbuffer's logits change by {apart.max():.3g} when its layers are read, too",
                 "no change",
             )
@@ -182,7 +182,8 @@ def _told(mistake: Mistake, image: int) -> str:
     )
 
 
-def _wrong(received: str, allowed: str) -> ConversionError:
+def disagreement(received: str, allowed: str) -> ConversionError:
+    """What is said where a flatbuffer is wrong."""
     return ConversionError(
         "The flatbuffer does not compute what the Keras model computes.",
         received=received,

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from converters.integer.integer_network import Convolution, IntegerNetwork, Levels, Thresholds, convolve
 from converters.integer.level_thresholds import LEVELS_A_UNIT, MOST_LEVEL, apply_thresholds
-from converters.verify.agreement import RELATIVE_TOLERANCE, Agreement, agreement, keras_logits
+from converters.verify.agreement import RELATIVE_TOLERANCE, Agreement, agreement, disagreement, keras_logits
 from converters.verify.bounds import Floats
 from edgehybrid.data.arrays import Labels
-from edgehybrid.errors import ConversionError
 from edgehybrid.runtime.interpreter import Interpreter
 
 SEED = 0
@@ -45,7 +44,7 @@ def verify_integers(
     wrong = converted[: len(first)] != expected
     if wrong.any():
         image, category = np.argwhere(wrong)[0]
-        raise _wrong(
+        raise disagreement(
             f"class {category} of image {image} is {converted[image, category]:.9g} in the native runtime",
             f"{expected[image, category]:.9g}, as the integers have it",
         )
@@ -70,7 +69,7 @@ def _check_convolution(layer: Any, step: Convolution, levels: NDArray[np.int64])
     expected = convolve(levels, step.filters, step.stride) * step.scales
     error, tolerance = np.abs(y - expected).max(), SUM_TOLERANCE * np.abs(expected).max()
     if not error <= tolerance:
-        raise _wrong(f"sums of layer '{layer.name}' differ by {error:.3g}", f"at most {tolerance:.3g}")
+        raise disagreement(f"sums of layer '{layer.name}' differ by {error:.3g}", f"at most {tolerance:.3g}")
 
 
 def _check_thresholds(layer: Any, thresholds: Thresholds) -> None:
@@ -83,16 +82,7 @@ def _check_thresholds(layer: Any, thresholds: Thresholds) -> None:
     is_near = np.abs(place - np.rint(place)) <= EDGE_TOLERANCE * (1 + np.abs(y))
     wrong = (np.floor(place) != apply_thresholds(x, table)) & ~is_near
     if wrong.any():
-        raise _wrong(
+        raise disagreement(
             f"thresholds of '{layer.name}' in {int(wrong.any(axis=0).sum())} of {len(table)} channels are others",
             "those of its formula, but where a number lies at the edge of its level",
         )
-
-
-def _wrong(received: str, allowed: str) -> ConversionError:
-    return ConversionError(
-        "The flatbuffer does not compute what the Keras model computes.",
-        received=received,
-        allowed=allowed,
-        next_step="Nothing was written. Please report the recipe: the converter changes this network.",
-    )

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple, Protocol
 
 from edgehybrid.model.compat import tf
 from edgehybrid.networks import Layer, Network, Node
-from edgehybrid.training.packed_bits import pack, unpack
+from edgehybrid.training import walks
+from edgehybrid.training.walks import GRADIENT, MAP
 
-MAP, GRADIENT = tf.float16, tf.bfloat16
 # Convolutions compute in float32, for as many images at a time as make a map of so many numbers (8 MiB).
 NUMBERS_AT_ONCE = 2**21
 
@@ -44,7 +44,7 @@ class SignGradient(NamedTuple):
 
     def dense(self) -> Any:
         """As float32 of the kernel's shape."""
-        return _signs_of(self.bits, self.shape, 1.0 / _product(self.shape) ** 0.5)
+        return walks.signs_of(self.bits, self.shape, 1.0 / _product(self.shape) ** 0.5)
 
 
 Gradient = Any
@@ -106,7 +106,7 @@ class BatchNormPass:
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
         """As ``LayerPass`` says."""
         layer, (y,) = self._layer, maps
-        x, bits, mean, deviation, share = _normalised(y, layer.beta, float(layer.epsilon))
+        x, bits, mean, deviation, share = walks.normalised(y, layer.beta, float(layer.epsilon))
         layer.moving_mean.assign(_moved(layer.moving_mean, mean, layer.momentum))
         average = _moved(tf.sqrt(layer.moving_variance + layer.epsilon), deviation, layer.momentum)
         layer.moving_variance.assign(tf.square(average) - layer.epsilon)
@@ -114,7 +114,7 @@ class BatchNormPass:
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
         """As ``LayerPass`` says."""
-        of_map, of_beta = _normalised_gradient(of_result, *kept)
+        of_map, of_beta = walks.normalised_gradient(of_result, *kept)
         return [of_map], [(self._layer.beta, of_beta)]
 
 
@@ -195,14 +195,14 @@ class SignLayerPass:
     def forward(self, *maps: Any, known: Any = None) -> tuple[Any, Kept]:
         """``known``: the packed signs of the map, if its maker has kept them."""
         (x,) = maps
-        inside = _inside(x)
-        signs = _packed_signs(x) if known is None else known
+        inside = walks.inside(x)
+        signs = walks.packed_signs(x) if known is None else known
         images, kernel, alpha = x.shape[0], _kernel_signs(self._variable), _alpha(self._variable)
         offset = self._pad * tf.reduce_sum(kernel, axis=[0, 1, 2])
         results = []
         for part in self._op.parts(images):
             sums = self._op.convolve(self._shifted_signs(signs, part), kernel)
-            results.append(_scaled(sums, offset, alpha))
+            results.append(walks.scaled(sums, offset, alpha))
             del sums
         return self._as_read(_joined(results), x), SignKept(signs, inside, tuple(x.shape))
 
@@ -213,22 +213,24 @@ class SignLayerPass:
         del of_result
         of_maps, of_kernel = [], None
         for part in self._op.parts(images):
-            scaled = _times(upstream[part], alpha)
+            scaled = walks.times(upstream[part], alpha)
             if not self._reads_image:
                 of_signs = self._op.gradient_of_map(scaled, kernel)
-                of_maps.append(_where_inside(of_signs, _bytes_of(kept.inside, part, self._op.layer.inputs)))
+                of_maps.append(walks.where_inside(of_signs, _bytes_of(kept.inside, part, self._op.layer.inputs)))
                 del of_signs
             of_part = self._op.gradient_of_kernel(self._shifted_signs(kept.signs, part), scaled)
             of_part += self._pad * tf.reduce_sum(scaled, axis=[0, 1, 2])
             of_kernel = of_part if of_kernel is None else of_kernel + of_part
             del of_part, scaled
-        gradient = SignGradient(_packed_signs(of_kernel), self._op.shape)
+        gradient = SignGradient(walks.packed_signs(of_kernel), self._op.shape)
         of_map = None if self._reads_image else tf.reshape(_joined(of_maps), kept.shape)
         return [of_map], [(self._variable, gradient)]
 
     def _shifted_signs(self, signs: Any, part: slice) -> Any:
         inputs = self._op.layer.inputs
-        return _signs_of(_bytes_of(signs, part, inputs), self._op.map_shape(part.stop - part.start), 1.0, self._pad)
+        return walks.signs_of(
+            _bytes_of(signs, part, inputs), self._op.map_shape(part.stop - part.start), 1.0, self._pad
+        )
 
     def _as_read(self, y: Any, x: Any) -> Any:
         return tf.reshape(y, [x.shape[0], -1]) if len(x.shape) == 2 else y
@@ -283,11 +285,11 @@ class ReluPass:
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
         """As ``LayerPass`` says."""
         (x,) = maps
-        return tf.nn.relu(x), _positive(x)
+        return tf.nn.relu(x), walks.positive(x)
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
         """As ``LayerPass`` says."""
-        return [_where_inside(of_result, kept)], []
+        return [walks.where_inside(of_result, kept)], []
 
 
 class MaxPoolPass:
@@ -296,12 +298,12 @@ class MaxPoolPass:
     def forward(self, *maps: Any) -> tuple[Any, Kept]:
         """As ``LayerPass`` says."""
         (x,) = maps
-        y, row, column = _pooled(x)
+        y, row, column = walks.pooled(x)
         return y, PoolKept(row, column, tuple(x.shape))
 
     def backward(self, of_result: Any, kept: Kept) -> tuple[list[Any], list[tuple[Any, Gradient]]]:
         """As ``LayerPass`` says."""
-        return [_pooled_gradient(of_result, kept.row, kept.column, kept.shape)], []
+        return [walks.pooled_gradient(of_result, kept.row, kept.column, kept.shape)], []
 
 
 class PoolKept(NamedTuple):
@@ -374,101 +376,8 @@ def _moved(average: Any, of_batch: Any, momentum: float) -> Any:
 
 def _alpha(kernel: Any) -> Any:
     """Mean |W| of each filter, float32 (filters,)."""
-    return _mean_magnitude(tf.convert_to_tensor(kernel))
+    return walks.mean_magnitude(tf.convert_to_tensor(kernel))
 
 
 def _kernel_signs(kernel: Any) -> Any:
-    return _signs(tf.convert_to_tensor(kernel))
-
-
-# What XLA compiles, once for each shape.
-_compiled = tf.function(autograph=False, jit_compile=True)
-
-
-@_compiled
-def _normalised(y: Any, beta: Any, epsilon: float) -> tuple[Any, ...]:
-    numbers, axes = tf.cast(y, tf.float32), list(range(len(y.shape) - 1))
-    mean = tf.reduce_mean(numbers, axis=axes)
-    magnitude = tf.reduce_mean(tf.abs(numbers - mean), axis=axes)
-    deviation = tf.sqrt(tf.square(magnitude) + epsilon)
-    x = tf.cast((numbers - mean) / deviation + beta, MAP)
-    return x, pack(x >= 0), mean, deviation, magnitude / deviation
-
-
-@_compiled
-def _normalised_gradient(of_result: Any, bits: Any, deviation: Any, share: Any) -> tuple[Any, Any]:
-    axes = list(range(len(of_result.shape) - 1))
-    upstream = tf.cast(of_result, tf.float32)
-    v = upstream / deviation
-    s = tf.where(unpack(bits, tuple(of_result.shape)), 1.0, -1.0)
-    of_map = v - tf.reduce_mean(v, axis=axes) - s * share * tf.reduce_mean(v * s, axis=axes)
-    return tf.cast(of_map, GRADIENT), tf.reduce_sum(upstream, axis=axes)
-
-
-@_compiled
-def _packed_signs(x: Any) -> Any:
-    return pack(x >= 0)
-
-
-@_compiled
-def _inside(x: Any) -> Any:
-    return pack(tf.abs(x) < 1)
-
-
-@_compiled
-def _positive(x: Any) -> Any:
-    return pack(x > 0)
-
-
-@_compiled
-def _signs_of(bits: Any, shape: tuple[int, ...], size: float, shift: float = 0.0) -> Any:
-    return tf.where(unpack(bits, shape), size - shift, -size - shift)
-
-
-@_compiled
-def _where_inside(gradient: Any, bits: Any) -> Any:
-    return tf.where(unpack(bits, tuple(gradient.shape)), tf.cast(gradient, GRADIENT), tf.zeros([], GRADIENT))
-
-
-@_compiled
-def _signs(x: Any) -> Any:
-    return tf.where(x >= 0, 1.0, -1.0)
-
-
-@_compiled
-def _mean_magnitude(kernel: Any) -> Any:
-    return tf.reduce_mean(tf.abs(kernel), axis=[0, 1, 2])
-
-
-@_compiled
-def _scaled(sums: Any, offset: Any, alpha: Any) -> Any:
-    return tf.cast((sums + offset) * alpha, MAP)
-
-
-@_compiled
-def _times(upstream: Any, alpha: Any) -> Any:
-    return tf.cast(upstream, tf.float32) * alpha
-
-
-@_compiled
-def _pooled(x: Any) -> tuple[Any, Any, Any]:
-    height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-    (a, b), (c, d) = ([x[:, i:height:2, j:width:2] for j in (0, 1)] for i in (0, 1))
-    top, bottom = tf.maximum(a, b), tf.maximum(c, d)
-    in_second_row = bottom > top
-    in_second_column = tf.where(in_second_row, d > c, b > a)
-    return tf.maximum(top, bottom), pack(in_second_row), pack(in_second_column)
-
-
-@_compiled
-def _pooled_gradient(of_result: Any, row: Any, column: Any, shape: tuple[int, ...]) -> Any:
-    sides = tuple(of_result.shape)
-    row, column = unpack(row, sides), unpack(column, sides)
-    zero = tf.zeros([], of_result.dtype)
-    (a, b), (c, d) = (
-        [tf.where((row == i) & (column == j), of_result, zero) for j in (False, True)] for i in (False, True)
-    )
-    rows = tf.stack([tf.stack([a, b], axis=3), tf.stack([c, d], axis=3)], axis=2)
-    images, height, width, channels = sides
-    whole = tf.reshape(rows, [images, 2 * height, 2 * width, channels])
-    return tf.pad(whole, [[0, 0], [0, shape[1] - 2 * height], [0, shape[2] - 2 * width], [0, 0]])
+    return walks.signs(tf.convert_to_tensor(kernel))

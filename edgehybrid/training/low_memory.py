@@ -8,8 +8,6 @@ from edgehybrid.errors import EdgehybridError
 from edgehybrid.model.compat import tf
 from edgehybrid.networks import Network
 from edgehybrid.training.layerwise import (
-    GRADIENT,
-    MAP,
     BatchNormPass,
     Gradient,
     Kept,
@@ -19,6 +17,7 @@ from edgehybrid.training.layerwise import (
     layer_pass,
 )
 from edgehybrid.training.losses import loss_of_images
+from edgehybrid.training.walks import GRADIENT, MAP
 
 
 class BatchGradients(NamedTuple):
