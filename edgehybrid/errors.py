@@ -57,6 +57,10 @@ class RunError(EdgehybridError):
     """A run folder that is missing, damaged or belongs to another recipe."""
 
 
+class InterruptedTrainingError(EdgehybridError):
+    """A training that a signal ended between two steps; its checkpoint is written."""
+
+
 class FlatbufferError(EdgehybridError):
     """A file that is not a readable TFLite flatbuffer."""
 

@@ -15,6 +15,7 @@ from edgehybrid.cli.proxy import proxy
 from edgehybrid.cli.prune import prune
 from edgehybrid.cli.report import report
 from edgehybrid.cli.results import results_command
+from edgehybrid.cli.search import search
 from edgehybrid.cli.significance import significance
 from edgehybrid.cli.train import train
 from edgehybrid.console.commands import Commands
@@ -32,6 +33,6 @@ def main() -> None:
 
 for _command in (
     *(train, convert, evaluate, benchmark, devices, cost, explain),
-    *(significance, prune, calibrate, predict, proxy, results_command, report, demo),
+    *(search, significance, prune, calibrate, predict, proxy, results_command, report, demo),
 ):
     main.add_command(_command)

@@ -37,7 +37,7 @@ def train(
             "Name either a recipe to train, or a run to resume as it is.",
             allowed="'edgehybrid train RECIPE [--set KEY=VALUE]' or 'edgehybrid train --resume RUN'",
         )
-    from edgehybrid.console.progress import TrainingProgress
+    from edgehybrid.console.progress import TrainingProgress, percent
     from edgehybrid.networks import check_trainable
     from edgehybrid.recipe import load_recipe
     from edgehybrid.runs.run_folder import find_run
@@ -72,7 +72,7 @@ def train(
         "images_per_second": last.images_per_second,
         "seed": run.recipe.training.seed,
     }
-    text = f"{run.path}\ntop-1 {last.top1_percent:.2f} % after {last.epoch} epochs"
+    text = f"{run.path}\ntop-1 {percent(last.top1_percent)} after {last.epoch} epochs"
     if selected is not None:
-        text += f"; {selected.top1_percent:.2f} % after epoch {selected.epoch}, chosen on the validation images"
+        text += f"; {percent(selected.top1_percent)} after epoch {selected.epoch}, chosen on the validation images"
     emit(result, as_json, text)

@@ -7,6 +7,11 @@ from edgehybrid.data.source import Source
 from edgehybrid.runs.epoch_line import EpochLine
 
 
+def percent(accuracy: float | None) -> str:
+    """An accuracy for a person; a dash where it was not measured."""
+    return "–" if accuracy is None else f"{accuracy:.2f} %"
+
+
 class TrainingProgress:
     """Context manager whose ``on_start``, ``on_step`` and ``on_epoch`` the training loop calls."""
 
@@ -59,7 +64,7 @@ class TrainingProgress:
     def on_epoch(self, line: EpochLine) -> None:
         """Prints the epoch's result, and those of its hints that no epoch before it had."""
         self.say(
-            f"epoch {line.epoch}: loss {line.loss:.4f}, top-1 {line.top1_percent:.2f} % "
+            f"epoch {line.epoch}: loss {line.loss:.4f}, top-1 {percent(line.top1_percent)} "
             f"(training {line.top1_train_percent:.2f} %), {line.images_per_second:.0f} images/s"
         )
         for hint in line.hints:

@@ -15,6 +15,8 @@ from edgehybrid.recipe.refusal import Grammar, refusal_of
 from edgehybrid.recipe.training import DEFAULT_KINDS
 from edgehybrid.recipe.yaml_source import apply_override, read_yaml
 
+# Folder of spaces, whose fields hold several values (edgehybrid/search/space.py): no recipes.
+SPACES = "spaces/"
 GRAMMAR = Grammar(Recipe, "the recipe", "recipes/README.md", DEFAULT_KINDS)
 
 
@@ -28,7 +30,8 @@ def recipes_folder() -> Path:
 def recipe_names() -> list[str]:
     """Names of the shipped recipes, such as ``hybrid_res_a`` or ``imagenet/xnor_vgg``."""
     folder = recipes_folder()
-    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
+    names = (path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    return sorted(name for name in names if not name.startswith(SPACES))
 
 
 def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -57,7 +57,7 @@ class EpochLine(_Line):
         epoch: from 1.
         loss: mean over the training images.
         top1_train_percent: of the training images, as they were seen with the weights of that moment.
-        top1_percent: of the test images, after the epoch.
+        top1_percent: of the test images, after the epoch; None where a search left them alone.
         learning_rate: of the last step.
         images_per_second, seconds: of training, without evaluation.
         top1_validation_percent: of the images held out; None where none are.
@@ -72,7 +72,7 @@ class EpochLine(_Line):
     top1_train_percent: float
     learning_rate: float
     images_per_second: float
-    top1_percent: float
+    top1_percent: float | None = None
     top1_validation_percent: float | None = None
     left_out_images: int = 0
     seconds: float

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgehybrid.data.sharding import check_shard
 from edgehybrid.data.source import Source, open_source
-from edgehybrid.errors import EdgehybridError, RunError
+from edgehybrid.errors import EdgehybridError, InterruptedTrainingError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
 from edgehybrid.model.variables import restore_checkpoint, set_values, trained_model
@@ -80,9 +80,18 @@ def train(
 
 
 def resume(
-    run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, strategy: StrategyName = "one", on_start: OnStart = None
+    run: RunFolder,
+    on_step: OnStep,
+    on_epoch: OnEpoch,
+    strategy: StrategyName = "one",
+    on_start: OnStart = None,
+    bare: bool = False,
 ) -> EpochLine:
     """Goes on where a run stopped, with its weights and its optimizer's state; at the start if it has no checkpoint.
+
+    Args:
+        bare: after an epoch, neither the accuracy of the test images is measured nor the layers' health: a search looks
+            at neither.
 
     Returns:
         the metrics of the last epoch.
@@ -99,7 +108,7 @@ def resume(
     replicas = Replicas(strategy)
     with lost_workers_explained(replicas, run):
         session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
-        return session.run_epochs(run, on_step, on_epoch, on_start)
+        return session.run_epochs(run, on_step, on_epoch, on_start, bare)
 
 
 class _Session:
@@ -145,7 +154,9 @@ class _Session:
             teacher=network_of(teacher.recipe) if teacher else None,
         ).check(available_bytes())
 
-    def run_epochs(self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, on_start: OnStart) -> EpochLine:
+    def run_epochs(
+        self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, on_start: OnStart, bare: bool = False
+    ) -> EpochLine:
         """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""
         with ExitStack() as stack:
 
@@ -171,7 +182,7 @@ class _Session:
                 progress = self._run_epoch(run, epoch, progress, writer, interruption, on_step)
                 values = self.trainer.values()
                 # Weights that give no numbers, a full disk: the chief alone finds out.
-                self.replicas.on_chief(writer.end_epoch if writer else None, progress, values, on_epoch)
+                self.replicas.on_chief(writer.end_epoch if writer else None, progress, values, on_epoch, bare)
                 progress = Progress(epoch=epoch)
         return run.epochs()[-1]
 
@@ -217,7 +228,7 @@ class _Session:
             values = self.trainer.values()
             self.replicas.on_chief(writer.save if writer else None, progress, values)
             if wish is Wish.STOP:
-                raise EdgehybridError(
+                raise InterruptedTrainingError(
                     f"Training was interrupted; its checkpoint is that of epoch {epoch}, step {step + 1} of {steps}.",
                     next_step=f"edgehybrid train --resume {run.path}",
                 )

@@ -1,0 +1,272 @@
+"""The study: what was tried, in a database that machines may share. Optuna keeps it and chooses what is next."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from edgehybrid import __version__
+from edgehybrid.errors import EdgehybridError, MissingExtraError, UsageError
+from edgehybrid.search.candidate import Known
+from edgehybrid.search.columns import ACCURACY, COLUMNS, keeps, sampled_objectives
+from edgehybrid.search.space import Params, Space
+
+FILE = "search.sqlite"
+# Of what edgehybrid itself stores in a study.
+FORMAT = 1
+# So many missed heartbeats, and a worker is taken for dead.
+MISSED_HEARTBEATS = 3
+# A trial whose workers died so often is given up: it may be what kills them.
+MOST_RETRIES = 3
+# Names of what edgehybrid stores with a trial.
+COSTS, CURVE, RUN, MACHINE, FAULT, FAILURE, SECONDS = (
+    *("costs", "top1_validation_percent", "run", "machine"),
+    *("fault", "failure", "seconds"),
+)
+State = Literal["trained", "stopped early", "left out", "failed", "running", "waiting"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial of a study.
+
+    Attributes:
+        number: the study's own, from 0.
+        costs: by column.
+        curve: validation accuracy after each epoch, percent.
+        run: name of the run folder, on the machine ``machine``.
+        fault: why it was left out, or what failed.
+        seconds: from its start to its end, training included.
+    """
+
+    number: int
+    state: State
+    params: Params
+    costs: dict[str, float]
+    curve: tuple[float, ...]
+    run: str | None
+    machine: str | None
+    fault: str | None
+    seconds: float | None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """By column; the accuracy is that of the last epoch."""
+        return {**self.costs, **({ACCURACY: self.curve[-1]} if self.curve else {})}
+
+    @property
+    def known(self) -> Known:
+        """What later candidates are compared with."""
+        return Known(self.params, self.figures)
+
+
+class Study:
+    """A study of one space.
+
+    Attributes:
+        optuna: Optuna's study.
+        created: whether it was not there before.
+    """
+
+    def __init__(self, space: Space, optuna_study: Any, created: bool) -> None:
+        self.space, self.optuna, self.created = space, optuna_study, created
+
+    def trials(self) -> list[TrialRecord]:
+        """All trials by number. A trial whose worker died counts as its repetition, and is not listed beside it."""
+        found = self.optuna.get_trials(deepcopy=False)
+        repeated = {number for one in found for number in one.system_attrs.get("retry_history", ())}
+        return [_record(one) for one in found if one.number not in repeated]
+
+    def kept(self) -> list[TrialRecord]:
+        """Those that were trained to their end and keep the limit of accuracy, if there is one."""
+        limit = self.space.settings.limits.get(ACCURACY)
+        done = [one for one in self.trials() if one.state == "trained"]
+        return [one for one in done if limit is None or keeps(ACCURACY, one.figures[ACCURACY], limit)]
+
+    def remember(self, key: str, value: Any) -> None:
+        """Stores a fact of the study."""
+        self.optuna.set_user_attr(key, value)
+
+    def fact(self, key: str) -> Any:
+        """A stored fact; None if there is none."""
+        return self.optuna.user_attrs.get(key)
+
+    def take_up_the_dead(self) -> None:
+        """Puts the trials of workers whose heart has stopped beating back into the queue."""
+        with _without_experimental_warnings():
+            _optuna().storages.fail_stale_trials(self.optuna)
+
+    def put_back(self, number: int) -> None:
+        """Puts a trial that was interrupted into the queue again, with what is known of it."""
+        trial = next(one for one in self.optuna.get_trials(deepcopy=False) if one.number == number)
+        self._retry(self.optuna, trial)
+
+    @cached_property
+    def _retry(self) -> Any:
+        return _optuna().storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
+
+
+def _record(trial: Any) -> TrialRecord:
+    attributes = trial.user_attrs
+    fault = attributes.get(FAULT) or attributes.get(FAILURE)
+    states: dict[str, State] = {"COMPLETE": "trained", "RUNNING": "running", "WAITING": "waiting", "FAIL": "failed"}
+    state = states.get(trial.state.name) or ("left out" if FAULT in attributes else "stopped early")
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        params=dict(trial.params),
+        costs=attributes.get(COSTS, {}),
+        curve=tuple(attributes.get(CURVE, ())),
+        run=attributes.get(RUN),
+        machine=attributes.get(MACHINE),
+        fault=fault,
+        seconds=attributes.get(SECONDS),
+    )
+
+
+def open_study(space: Space, storage: str | None, runs: Path, resumes: bool, heartbeat_s: int = 60) -> Study:
+    """The space's study, made if it is not there.
+
+    Args:
+        storage: URL of a database; None for a file in the folder of runs. A named one may be shared: an existing study
+            is joined.
+        resumes: whether an existing study in the folder of runs is meant.
+
+    Raises:
+        UsageError: a study of that name is there, and is not meant, or is of another space.
+        EdgehybridError: the database cannot be reached or read, or is of a later version.
+        MissingExtraError: Optuna, or the driver of the database, is not installed.
+    """
+    optuna = _optuna()
+    url = storage or _file_url(runs)
+    with _database_errors(url), _without_experimental_warnings():
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
+        database = optuna.storages.RDBStorage(
+            url,
+            heartbeat_interval=heartbeat_s,
+            grace_period=MISSED_HEARTBEATS * heartbeat_s,
+            heartbeat_stale_trial_callback=retry,
+            # A worker waits for another's write.
+            engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True},
+        )
+        is_there = space.name in optuna.study.get_all_study_names(database)
+        if is_there and storage is None and not resumes:
+            raise UsageError(
+                "There is a study of this name already.",
+                received=f"'{space.name}' in {runs / FILE}",
+                next_step="Go on with it: add --resume. For a new one: another --runs, or another name in the space.",
+            )
+        directions = [
+            "maximize" if COLUMNS[name].more_is_better else "minimize" for name in sampled_objectives(space.settings)
+        ]
+        # Another worker may make it at this moment.
+        study = optuna.create_study(
+            study_name=space.name,
+            storage=database,
+            sampler=_sampler(space),
+            directions=directions,
+            load_if_exists=True,
+        )
+        found = Study(space, study, not is_there)
+        _check_or_write_identity(found, url)
+    return found
+
+
+def _file_url(runs: Path) -> str:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EdgehybridError(f"The folder of runs cannot be made: {error}.", received=runs) from error
+    return f"sqlite:///{(runs / FILE).resolve()}"
+
+
+def _sampler(space: Space) -> Any:
+    optuna, settings = _optuna(), space.settings
+    if settings.sampler == "nsga2":
+        return optuna.samplers.NSGAIISampler(population_size=settings.population, seed=settings.seed)
+    return optuna.samplers.TPESampler(seed=settings.seed)
+
+
+def _check_or_write_identity(study: Study, url: str) -> None:
+    """A study is of one space, and of one form of what is stored in it."""
+    found = study.fact("edgehybrid")
+    if found is None:
+        settings = study.space.settings.model_dump(mode="json")
+        names = sampled_objectives(study.space.settings)
+        study.optuna.set_metric_names(names)
+        study.remember(
+            "edgehybrid",
+            {"format": FORMAT, "version": __version__, "space_sha256": study.space.sha256, "search": settings},
+        )
+        return
+    if found["format"] > FORMAT:
+        raise EdgehybridError(
+            "The study was made by a later version of edgehybrid.",
+            received=f"format {found['format']}, of edgehybrid {found['version']}",
+            allowed=f"format {FORMAT} (edgehybrid {__version__})",
+            next_step="Update edgehybrid on this machine.",
+        )
+    if found["space_sha256"] != study.space.sha256:
+        raise UsageError(
+            "The study of this name is of another space: fields, values or settings differ.",
+            received=f"'{study.space.name}' in {shown(url)}",
+            next_step="Give the space another name, or name another --storage.",
+        )
+
+
+def shown(url: str) -> str:
+    """A database's URL without its password."""
+    from sqlalchemy.engine import make_url
+
+    return str(make_url(url).render_as_string(hide_password=True))
+
+
+@contextlib.contextmanager
+def _database_errors(url: str) -> Iterator[None]:
+    """What goes wrong with a database, in one message without its password."""
+    import sqlalchemy.exc as faults
+
+    allowed = "sqlite:///FILE, or postgresql://USER@HOST/DATABASE"
+    try:
+        yield
+    except (faults.ArgumentError, faults.NoSuchModuleError) as error:
+        raise UsageError("The storage is not the URL of a database.", received=url, allowed=allowed) from error
+    except ImportError as error:
+        raise MissingExtraError(error.name or "psycopg2", "search") from error
+    except RuntimeError as error:
+        raise EdgehybridError(
+            f"The database is of another version of Optuna: {error}",
+            received=shown(url),
+            next_step="Update Optuna here.",
+        ) from error
+    except faults.SQLAlchemyError as error:
+        raise EdgehybridError(
+            f"The database cannot be used: {_first_line(error)}",
+            received=shown(url),
+            next_step="Check that it runs, that this machine may reach it, and its name, user and password.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+@contextlib.contextmanager
+def _without_experimental_warnings() -> Iterator[None]:
+    """Optuna calls its heartbeats experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", _optuna().exceptions.ExperimentalWarning)
+        yield
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingExtraError("optuna", "search") from error
+    # What a user should see of a trial is said by the search.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
