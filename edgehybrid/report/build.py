@@ -24,6 +24,7 @@ from edgehybrid.report.result_tables import (
     results_table,
     times_table,
 )
+from edgehybrid.report.searches import searches
 from edgehybrid.report.training_plots import training_plots
 from edgehybrid.report.twins import compare_with_twins
 from edgehybrid.results import Row
@@ -73,18 +74,20 @@ def build_report(
     out_folder: Path,
     overwrite: bool = False,
     profiles: Sequence[Path] = (),
+    studies: Sequence[Path] = (),
 ) -> Report:
     """Writes ``report.html``, ``report.md`` and ``report.csv``. A row whose origin is not proven is listed as refused.
 
     Args:
         profiles: files that hold what ``benchmark --profile --json`` printed, of flatbuffers among the rows.
+        studies: files ``study.json`` that ``search --out`` wrote; with one, there need be no rows.
 
     Raises:
         EdgehybridError: no rows, an output that exists without ``overwrite``, an unwritable folder.
         UsageError: see ``part_times``.
         MissingExtraError: jinja2 is not installed.
     """
-    if not rows:
+    if not rows and not studies:
         raise EdgehybridError(
             "There is no result row to report.",
             received="0 rows",
@@ -98,7 +101,7 @@ def build_report(
                 f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
             )
     entries, refused = sort_by_origin(rows, runs_folder)
-    document = _document(entries, refused, runs_folder, profiles)
+    document = _document(entries, refused, runs_folder, profiles, studies)
     _write_files({page_file: html_page(document), markdown_file: markdown_report(document), csv_file: _csv(entries)})
     return Report(
         page_file,
@@ -117,11 +120,16 @@ def report_files(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def _document(
-    entries: Sequence[Entry], refused: Sequence[Refusal], runs_folder: Path, profiles: Sequence[Path]
+    entries: Sequence[Entry],
+    refused: Sequence[Refusal],
+    runs_folder: Path,
+    profiles: Sequence[Path],
+    studies: Sequence[Path],
 ) -> Document:
     shipped = [load_recipe(name) for name in recipe_names()]
     measured, not_drawn = measured_points(entries)
     training, no_curves = training_plots(entries, runs_folder)
+    tried, fronts = searches(studies, shipped)
     return Document(
         title=TITLE,
         comparisons=compare_with_twins(entries),
@@ -130,6 +138,8 @@ def _document(
         times=times_table(entries),
         evidence=evidence_table(entries),
         boards=boards_table(entries),
+        searches=tried,
+        fronts=fronts,
         plots=plots([*measured, *published_points(shipped, entries)]),
         layers=layer_plots(entries),
         parts=part_times(profiles, entries),

@@ -72,6 +72,7 @@ class Document:
         times: the distribution of each measurement's times.
         evidence: why each measurement can be trusted, or not.
         boards: the machines.
+        searches, fronts: what searches have tried, and the networks of their fronts; one of each a study.
         plots: accuracy against cost; layers: modelled cost of each layer; training: curves of the runs.
         parts: what each part of a flatbuffer's graph takes; one table a profile.
         refused: rows that are not in ``results``, with the reason.
@@ -86,6 +87,8 @@ class Document:
     times: ReportTable
     evidence: ReportTable
     boards: ReportTable
+    searches: tuple[Plot, ...]
+    fronts: tuple[ReportTable, ...]
     plots: tuple[Plot, ...]
     layers: tuple[Plot, ...]
     parts: tuple[ReportTable, ...]
@@ -98,7 +101,7 @@ class Document:
     def tables(self) -> tuple[ReportTable, ...]:
         """All tables, in reading order."""
         return (
-            *(self.results, self.times, self.evidence, self.boards, *self.parts),
+            *(self.results, *self.fronts, self.times, self.evidence, self.boards, *self.parts),
             *(self.refused, self.published, *self.provenance),
         )
 

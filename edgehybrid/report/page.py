@@ -17,6 +17,7 @@ def html_page(document: Document) -> str:
     sections = (
         ("results", "Results", True),
         ("plots", "Accuracy against cost", document.plots),
+        ("searches", "Searches", document.searches),
         ("layers", "Where the energy goes", document.layers),
         ("parts", "Where the time goes", document.parts),
         ("times", document.times.title, document.times.rows),

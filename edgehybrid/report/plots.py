@@ -18,7 +18,7 @@ DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet2012": "Ima
 MOST_PLACES = 6
 
 # Narrow enough that the text can still be read when the drawing is as wide as a phone.
-_WIDTH, _HEIGHT = 380.0, 290.0
+WIDTH, HEIGHT = 380.0, 290.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 360.0, 30.0, 250.0
 _LEAST_ACCURACY_SPAN = 5.0
 # Each format has a shape and a colour of its own: colour is never the only sign.
@@ -123,8 +123,7 @@ def _panel(title: str, axis: _Axis, found: list[tuple[Point, float]]) -> Panel:
 def _scatter(found: list[tuple[Point, float]], fronts: dict[bool, list[tuple[Point, float]]], axis: _Axis) -> str:
     low, high = round_range([point.top1_percent for point, _ in found], _LEAST_ACCURACY_SPAN)
     # There is no accuracy above 100 %; half a percent keeps a mark there whole.
-    y = Scale(max(low, 0.0), min(high, 100.5), _BOTTOM, _TOP)
-    x = Scale(*round_range([value for _, value in found], floor=0.0), _LEFT, _RIGHT)
+    x, y = plane(round_range([value for _, value in found], floor=0.0), (max(low, 0.0), min(high, 100.5)))
     parts = axes(x, y, axis.label, "top-1 accuracy, %")
     for published, front in fronts.items():
         style = "s5 dashed" if published else "s0"
@@ -139,10 +138,15 @@ def _scatter(found: list[tuple[Point, float]], fronts: dict[bool, list[tuple[Poi
         shape, style = (_shape(file_format), f"s{_shape(file_format)}") if is_ours else (RING, _PUBLISHED_STYLE)
         parts.append(marks(shape, members, style, f"{network} ({file_format})"))
     named = [(p.network, x(value), y(p.top1_percent)) for kind in (False, True) for p, value in fronts.get(kind, [])]
-    return element(_WIDTH, _HEIGHT, [*parts, *_labels(named)])
+    return element(WIDTH, HEIGHT, [*parts, *labels(named)])
 
 
-def _labels(named: list[tuple[str, float, float]]) -> list[str]:
+def plane(across: tuple[float, float], up: tuple[float, float]) -> tuple[Scale, Scale]:
+    """The scales of a drawing of WIDTH and HEIGHT, for values between these."""
+    return Scale(*across, _LEFT, _RIGHT), Scale(*up, _BOTTOM, _TOP)
+
+
+def labels(named: list[tuple[str, float, float]]) -> list[str]:
     """Names beside points of a front, each where nothing is written yet; the others show their names on hovering."""
     taken: list[tuple[float, float, float]] = []
     parts = []

@@ -10,7 +10,6 @@ from edgehybrid.errors import EdgehybridError, RecipeError
 from edgehybrid.files import make_folder, write_together
 from edgehybrid.search.columns import ACCURACY, COLUMNS
 from edgehybrid.search.finish import Member
-from edgehybrid.search.front import as_columns
 from edgehybrid.search.space import Space
 from edgehybrid.search.study import TrialRecord
 
@@ -33,7 +32,8 @@ def _row(space: Space, one: TrialRecord, member: Member | None) -> dict[str, Any
         "state": one.state,
         "fault": one.fault,
         "on_front": member is not None and member.excluded is None,
-        **as_columns(one.figures),
+        "top1_validation_percent": one.figures.get(ACCURACY),
+        "costs": dict(one.costs),
         "top1_percent": member.top1_percent if member else None,
         "latency_ms_median": member.latency_ms_median if member else None,
         "epochs": len(one.curve),
@@ -63,10 +63,11 @@ def write_study(out: Path, space: Space, rows: Sequence[Mapping[str, Any]], over
         "columns": {name: column.words for name, column in COLUMNS.items()},
         "trials": rows,
     }
-    plain = [{key: value for key, value in row.items() if not isinstance(value, list | dict)} for row in rows]
     flat = [
-        {**row, **{key: json.dumps(value) for key, value in whole["params"].items()}}
-        for row, whole in zip(plain, rows, strict=True)
+        {key: value for key, value in row.items() if not isinstance(value, list | dict)}
+        | row["costs"]
+        | {name: json.dumps(value) for name, value in row["params"].items()}
+        for row in rows
     ]
     columns = list(dict.fromkeys(key for row in flat for key in row))
     contents = {

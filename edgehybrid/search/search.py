@@ -16,7 +16,7 @@ from edgehybrid.search.candidate import Candidate, Judge, Screening, beaten_by, 
 from edgehybrid.search.columns import ACCURACY, cost_objectives, sampled_objectives
 from edgehybrid.search.early_stop import costs_no_more, is_behind
 from edgehybrid.search.space import Params
-from edgehybrid.search.study import COSTS, CURVE, FAILURE, FAULT, MACHINE, RUN, SECONDS, Study, TrialRecord
+from edgehybrid.search.study import COSTS, CURVE, FAILURE, FAULT, MACHINE, PUT_OFF, RUN, SECONDS, Study, TrialRecord
 from edgehybrid.search.trial_training import OnEpochs, OnRun, train_candidate
 
 # So many candidates in a row that are not trained, and the sampler has run dry: then candidates are drawn anew.
@@ -123,6 +123,10 @@ class Worker:
         candidate = self._judge.candidate(params)
         trial.set_user_attr(COSTS, dict(candidate.costs))
         records = self._study.trials()
+        if trial.user_attrs.get(RUN) is None and any(one.state == "waiting" and one.run for one in records):
+            # Of what waits, Optuna hands out the oldest; first comes what a dead worker has begun.
+            self._study.optuna.enqueue_trial(params)
+            self._leave_out(trial, PUT_OFF)
         if (fault := self._fault(candidate, records, trial.number)) is not None:
             self._left_out_in_a_row += 1
             self._leave_out(trial, fault)

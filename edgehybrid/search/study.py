@@ -1,10 +1,11 @@
 """The study: what was tried, in a database that machines may share. Optuna keeps it and chooses what is next."""
 
 import contextlib
+import random
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +22,15 @@ FORMAT = 1
 MISSED_HEARTBEATS = 3
 # A trial whose workers died so often is given up: it may be what kills them.
 MOST_RETRIES = 3
+# At making the tables of a database, each lost to another worker.
+_TRIES = 10
 # Names of what edgehybrid stores with a trial.
 COSTS, CURVE, RUN, MACHINE, FAULT, FAILURE, SECONDS = (
     *("costs", "top1_validation_percent", "run", "machine"),
     *("fault", "failure", "seconds"),
 )
+# The fault of a trial that went to the end of the queue, where it stands under another number.
+PUT_OFF = "put off"
 State = Literal["trained", "stopped early", "left out", "failed", "running", "waiting"]
 
 
@@ -76,7 +81,7 @@ class Study:
 
     def trials(self) -> list[TrialRecord]:
         """All trials by number. A trial whose worker died counts as its repetition, and is not listed beside it."""
-        found = self.optuna.get_trials(deepcopy=False)
+        found = [one for one in self.optuna.get_trials(deepcopy=False) if one.user_attrs.get(FAULT) != PUT_OFF]
         repeated = {number for one in found for number in one.system_attrs.get("retry_history", ())}
         return [_record(one) for one in found if one.number not in repeated]
 
@@ -102,11 +107,9 @@ class Study:
     def put_back(self, number: int) -> None:
         """Puts a trial that was interrupted into the queue again, with what is known of it."""
         trial = next(one for one in self.optuna.get_trials(deepcopy=False) if one.number == number)
-        self._retry(self.optuna, trial)
-
-    @cached_property
-    def _retry(self) -> Any:
-        return _optuna().storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
+        with _without_experimental_warnings():
+            # However often: it is the user who interrupts.
+            _optuna().storages.RetryHeartbeatStaleTrialCallback()(self.optuna, trial)
 
 
 def _record(trial: Any) -> TrialRecord:
@@ -143,15 +146,7 @@ def open_study(space: Space, storage: str | None, runs: Path, resumes: bool, hea
     optuna = _optuna()
     url = storage or _file_url(runs)
     with _database_errors(url), _without_experimental_warnings():
-        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
-        database = optuna.storages.RDBStorage(
-            url,
-            heartbeat_interval=heartbeat_s,
-            grace_period=MISSED_HEARTBEATS * heartbeat_s,
-            heartbeat_stale_trial_callback=retry,
-            # A worker waits for another's write.
-            engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True},
-        )
+        database = _database(url, heartbeat_s)
         is_there = space.name in optuna.study.get_all_study_names(database)
         if is_there and storage is None and not resumes:
             raise UsageError(
@@ -173,6 +168,32 @@ def open_study(space: Space, storage: str | None, runs: Path, resumes: bool, hea
         found = Study(space, study, not is_there)
         _check_or_write_identity(found, url)
     return found
+
+
+def _database(url: str, heartbeat_s: int) -> Any:
+    """Optuna's storage, its tables made if they are missing: also if several workers make them at the same moment."""
+    import sqlalchemy.exc as faults
+
+    optuna = _optuna()
+    # A worker waits for another's write.
+    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return optuna.storages.RDBStorage(
+                url,
+                engine_kwargs=engine,
+                heartbeat_interval=heartbeat_s,
+                grace_period=MISSED_HEARTBEATS * heartbeat_s,
+                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(MOST_RETRIES),
+            )
+        except (faults.IntegrityError, faults.ProgrammingError, faults.OperationalError) as error:
+            # The other's tables are there now. What cannot be reached is not waited for.
+            made_by_another = "already exists" in str(error) or "duplicate" in str(error)
+            if tries == _TRIES or not made_by_another:
+                raise
+            time.sleep(random.uniform(0.2, 1.0))
 
 
 def _file_url(runs: Path) -> str:
@@ -235,7 +256,7 @@ def _database_errors(url: str) -> Iterator[None]:
     except (faults.ArgumentError, faults.NoSuchModuleError) as error:
         raise UsageError("The storage is not the URL of a database.", received=url, allowed=allowed) from error
     except ImportError as error:
-        raise MissingExtraError(error.name or "psycopg2", "search") from error
+        raise MissingExtraError(error.name or "psycopg", "search") from error
     except RuntimeError as error:
         raise EdgehybridError(
             f"The database is of another version of Optuna: {error}",

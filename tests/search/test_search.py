@@ -2,6 +2,8 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from small_spaces import SPACE, fake_training, judge_of, small_space
@@ -128,18 +130,27 @@ def test_a_training_that_fails_is_a_fact_about_the_candidate(tmp_path: Path) -> 
 
 
 def test_an_interruption_ends_the_search_and_puts_its_trial_back(tmp_path: Path) -> None:
-    def interrupted(recipe: Recipe, runs: Path, earlier: str | None, on_run: object, on_epochs: object) -> None:
+    def interrupted(recipe: Recipe, runs: Path, earlier: str | None, on_run: Any, on_epochs: Any) -> None:
+        on_run(SimpleNamespace(name="begun", epochs=lambda: []))
         raise InterruptedTrainingError("Training was interrupted.")
 
     worker, study, _ = worker_of(tmp_path, train=interrupted)
     worker.begin(50)
     with pytest.raises(InterruptedTrainingError):
         worker.run(2, FOREVER)
-    first = study.trials()[-1]
-    assert (first.state, first.params["network.width"]) == ("waiting", 1.0)
-    worker, study, _ = worker_of(tmp_path)
+    begun = study.trials()[-1]
+    assert (begun.state, begun.params["network.width"], begun.run) == ("waiting", 1.0, "begun")
+    # It is the first to be gone on with, in the same run.
+    seen: list[str | None] = []
+
+    def goes_on(recipe: Recipe, runs: Path, earlier: str | None, *hooks: Any) -> None:
+        seen.append(earlier)
+        fake_training(by_energy)(recipe, runs, earlier, *hooks)
+
+    worker, study, _ = worker_of(tmp_path, train=goes_on)
     assert worker.run(1, FOREVER)
-    assert study.trials()[-1].params == first.params or states(study).count("trained") == 1
+    (done,) = [one for one in study.trials() if one.state == "trained"]
+    assert (done.params, seen) == (begun.params, ["begun"])
 
 
 def test_missing_images_end_the_search_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +162,7 @@ def test_missing_images_end_the_search_before_it_begins(tmp_path: Path, monkeypa
     assert states(study) == []
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
 def test_it_ends_in_time_and_waits_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
     worker, study, _ = worker_of(tmp_path)

@@ -21,6 +21,10 @@ def space(tmp_path: Path) -> Space:
     return small_space(tmp_path)
 
 
+# Trials of workers that are not there are asked for by hand here.
+pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
+
+
 def opened(
     space: Space, folder: Path, storage: str | None = None, resumes: bool = False, heartbeat_s: int = 60
 ) -> Study:
@@ -123,7 +127,7 @@ def test_an_unreachable_database_is_one_message_without_its_password(
 
 
 def test_a_missing_driver_names_the_extra(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     with pytest.raises(MissingExtraError, match=r"edgehybrid\[search\]"):
         opened(space, tmp_path, "postgresql://me@127.0.0.1:9/none")
 
