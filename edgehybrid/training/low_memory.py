@@ -1,21 +1,15 @@
 """Gradients of a batch by a layerwise pass that keeps bits in place of maps (``training.memory: low``)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.model.compat import tf
 from edgehybrid.networks import Network
-from edgehybrid.training.layerwise import (
-    BatchNormPass,
-    Gradient,
-    Kept,
-    NormKept,
-    SignGradient,
-    SignLayerPass,
-    layer_pass,
-)
+from edgehybrid.training import walks
+from edgehybrid.training.kernel_passes import Gradient, SignGradient, SignLayerPass
+from edgehybrid.training.layerwise import BatchNormPass, Kept, NormKept, layer_pass
 from edgehybrid.training.losses import loss_of_images
 from edgehybrid.training.walks import GRADIENT, MAP
 
@@ -110,6 +104,7 @@ class LowMemoryStep:
             )
         self._trainer, self._pass = trainer, LowMemoryPass(network, trainer.model)
         self._latent = {id(kernel) for kernel in trainer.latent.values()}
+        self._tidied = tf.function(trainer.tidied, autograph=False, jit_compile=True)
 
     def __call__(self, images: Any, labels: Any, decay: Any, wish: Any) -> tuple[Any, ...]:
         """Sum of losses, correct images, images, wish, and whether all of it was finite."""
@@ -118,25 +113,35 @@ class LowMemoryStep:
         found = self._pass.gradients(
             images, lambda logits: loss_of_images(trainer.training, logits, labels, teacher_logits)
         )
-        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in self._prepared(found, decay)]))
+        norm = tf.sqrt(tf.add_n([self._square(found, v, decay) for v in trainer.variables]))
         finite = found.finite and bool(tf.math.is_finite(found.loss_sum) & tf.math.is_finite(norm))
         if finite:
             self._update(found, decay, norm)
         correct = tf.reduce_sum(tf.cast(tf.argmax(found.logits, axis=1) == labels, tf.int32))
         return found.loss_sum, correct, len(labels), wish, finite
 
-    def _prepared(self, found: BatchGradients, decay: Any) -> Iterator[Any]:
-        """One gradient after the other, float32, in the order of the trainer's variables."""
-        for variable in self._trainer.variables:
-            gradient = found.of_variables[id(variable)]
-            dense = gradient.dense() if isinstance(gradient, SignGradient) else gradient
-            yield self._trainer.prepared(dense, variable, decay)
+    def _square(self, found: BatchGradients, variable: Any, decay: Any) -> Any:
+        """The sum of squares of a variable's gradient, decay included."""
+        gradient = found.of_variables[id(variable)]
+        if isinstance(gradient, SignGradient):
+            return walks.decayed_signs_square(gradient.bits, gradient.size, self._decay_of(variable, decay), variable)
+        return 2 * tf.nn.l2_loss(self._trainer.prepared(gradient, variable, decay))
+
+    def _dense(self, found: BatchGradients, variable: Any, decay: Any, factor: Any) -> Any:
+        """A variable's gradient, decay included, times a factor; float32."""
+        gradient = found.of_variables.pop(id(variable))
+        if isinstance(gradient, SignGradient):
+            its_decay = self._decay_of(variable, decay)
+            return walks.decayed_signs(gradient.bits, gradient.size, its_decay, variable, factor)
+        return self._trainer.prepared(gradient, variable, decay) * factor
+
+    def _decay_of(self, variable: Any, decay: Any) -> Any:
+        return decay if self._trainer.decays(variable) else tf.zeros([])
 
     def _update(self, found: BatchGradients, decay: Any, norm: Any) -> None:
         most, variables = self._trainer.training.gradient_clip_norm, self._trainer.variables
-        factor = 1.0 if most is None else most / tf.maximum(norm, most)
-        gradients = (gradient * factor for gradient in self._prepared(found, decay))
-        self._trainer.optimizer.apply_one_by_one(zip(gradients, variables, strict=True))
+        factor = tf.ones([]) if most is None else most / tf.maximum(norm, most)
+        self._trainer.optimizer.apply_one_by_one((self._dense(found, v, decay, factor), v) for v in variables)
         for variable in variables:
             if id(variable) in self._latent:
-                self._trainer.tidy(variable)
+                variable.assign(self._tidied(variable))

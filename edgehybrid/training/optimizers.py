@@ -60,10 +60,44 @@ class Optimizer:
             self._bop.apply_gradients(pairs, experimental_aggregate_gradients=False)
 
     def apply_one_by_one(self, pairs: Iterable[tuple[Any, Any]]) -> None:
-        """``apply`` to pairs of a gradient and its variable, each made when the one before is done; not for Bop."""
+        """``apply`` to pairs of a gradient and its variable, each made when the one before is done; not for Bop.
+
+        Weights and moments change in place: Keras' own formulas, run one after the other, would need several more
+        tensors of the size of the largest kernel.
+        """
         for gradient, variable in pairs:
-            self._main.update_step(gradient, variable)
+            self._apply_in_place(gradient, variable)
+            del gradient
         self._main.iterations.assign_add(1)
+
+    def _apply_in_place(self, gradient: Any, variable: Any) -> None:
+        main = self._main
+        place = main._index_dict[main._var_key(variable)]
+        if isinstance(main, keras.optimizers.Adam):
+            step = tf.cast(main.iterations + 1, tf.float32)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=main._momentums[place].handle,
+                v=main._velocities[place].handle,
+                beta1_power=main.beta_1**step,
+                beta2_power=main.beta_2**step,
+                lr=main.learning_rate,
+                beta1=main.beta_1,
+                beta2=main.beta_2,
+                epsilon=main.epsilon,
+                grad=gradient,
+            )
+        elif main.momentum:
+            tf.raw_ops.ResourceApplyKerasMomentum(
+                var=variable.handle,
+                accum=main.momentums[place].handle,
+                lr=main.learning_rate,
+                grad=gradient,
+                momentum=main.momentum,
+                use_nesterov=main.nesterov,
+            )
+        else:
+            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=main.learning_rate, delta=gradient)
 
 
 def _keras_optimizer(chosen: Sgd | Adam | Bop) -> Any:

@@ -227,5 +227,9 @@ class Trainer:
 
     def tidy(self, kernel: Any) -> None:
         """Centres and clips latent weights, as the recipe says."""
-        value = centred(kernel) if self.training.latent_weights.centre else kernel
-        kernel.assign(tf.clip_by_value(value, -1.0, 1.0) if self.training.latent_weights.clip else value)
+        kernel.assign(self.tidied(kernel))
+
+    def tidied(self, kernel: Any) -> Any:
+        """What ``tidy`` makes of latent weights."""
+        value = centred(kernel) if self.training.latent_weights.centre else tf.convert_to_tensor(kernel)
+        return tf.clip_by_value(value, -1.0, 1.0) if self.training.latent_weights.clip else value

@@ -1,36 +1,100 @@
 """What a node of the layerwise pass computes between its convolutions, each compiled to a walk over memory."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from edgehybrid.model.compat import tf
 from edgehybrid.training.packed_bits import pack, unpack
 
 MAP, GRADIENT = tf.float16, tf.bfloat16
+# What is summed, or convolved, at a time: so many numbers (2 MiB in float32).
+NUMBERS_AT_ONCE = 2**19
 
 # What XLA compiles, once for each shape.
 _compiled = tf.function(autograph=False, jit_compile=True)
 
 
-@_compiled
-def normalised(y: Any, beta: Any, epsilon: float) -> tuple[Any, ...]:
-    """BatchNorm: x, its signs as bits, μ, ψ and w̄ (``BatchNormPass`` has the formulas)."""
-    numbers, axes = tf.cast(y, tf.float32), list(range(len(y.shape) - 1))
-    mean = tf.reduce_mean(numbers, axis=axes)
-    magnitude = tf.reduce_mean(tf.abs(numbers - mean), axis=axes)
-    deviation = tf.sqrt(tf.square(magnitude) + epsilon)
-    x = tf.cast((numbers - mean) / deviation + beta, MAP)
-    return x, pack(x >= 0), mean, deviation, magnitude / deviation
+def channel_means(y: Any) -> Any:
+    """Of a map, float32 (channels,)."""
+    return channel_sums(y) / _places(y)
+
+
+def channel_deviations(y: Any, mean: Any) -> Any:
+    """Mean distance from the mean, float32 (channels,)."""
+    return _over_images(lambda part: _sum_of_distances(y[part], mean), y) / _places(y)
+
+
+def channel_sums(y: Any) -> Any:
+    """Of a map or a gradient, float32 (channels,)."""
+    return _over_images(lambda part: _sum(y[part]), y)
+
+
+def signed_channel_sums(of_result: Any, bits: Any) -> Any:
+    """Of a gradient times ±1, +1 where a bit is 1: float32 (channels,)."""
+    elements = of_result[:1].shape.num_elements()
+    return _over_images(
+        lambda part: _sum_of_signed(of_result[part], bits_of(bits, part, elements)),
+        of_result,
+    )
+
+
+def bits_of(bits: Any, images: slice, elements: int) -> Any:
+    """The bits of some images of so many elements; the first of them begins a byte."""
+    return bits[images.start * elements // 8 : -(-images.stop * elements // 8)]
+
+
+def images_at_once(numbers: int, images: int, elements: int) -> list[slice]:
+    """The batch in parts of at most ``numbers``, if one image has no more; bits of all but the last are whole bytes."""
+    least = 8 // math.gcd(8, elements)
+    at_once = max(least, numbers // elements // least * least)
+    return [slice(begin, min(begin + at_once, images)) for begin in range(0, images, at_once)]
+
+
+def _over_images(sum_of: Callable[[slice], Any], y: Any) -> Any:
+    """Sum over parts of the batch: of a whole map, XLA would make a copy in float32 to sum up."""
+    parts = images_at_once(NUMBERS_AT_ONCE, y.shape[0], y[:1].shape.num_elements())
+    return tf.add_n([sum_of(part) for part in parts])
 
 
 @_compiled
-def normalised_gradient(of_result: Any, bits: Any, deviation: Any, share: Any) -> tuple[Any, Any]:
-    """The gradients of y and of beta."""
-    axes = list(range(len(of_result.shape) - 1))
+def _sum(y: Any) -> Any:
+    return tf.reduce_sum(tf.cast(y, tf.float32), axis=_all_but_channels(y))
+
+
+@_compiled
+def _sum_of_distances(y: Any, mean: Any) -> Any:
+    return tf.reduce_sum(tf.abs(tf.cast(y, tf.float32) - mean), axis=_all_but_channels(y))
+
+
+@_compiled
+def _sum_of_signed(of_result: Any, bits: Any) -> Any:
     upstream = tf.cast(of_result, tf.float32)
-    v = upstream / deviation
-    s = tf.where(unpack(bits, tuple(of_result.shape)), 1.0, -1.0)
-    of_map = v - tf.reduce_mean(v, axis=axes) - s * share * tf.reduce_mean(v * s, axis=axes)
-    return tf.cast(of_map, GRADIENT), tf.reduce_sum(upstream, axis=axes)
+    signed = tf.where(unpack(bits, tuple(of_result.shape)), upstream, -upstream)
+    return tf.reduce_sum(signed, axis=_all_but_channels(of_result))
+
+
+@_compiled
+def normalised(y: Any, mean: Any, deviation: Any, beta: Any) -> Any:
+    """BatchNorm's x (``BatchNormPass`` has the formulas), in 16 bits."""
+    return tf.cast((tf.cast(y, tf.float32) - mean) / deviation + beta, MAP)
+
+
+@_compiled
+def normalised_gradient(of_result: Any, bits: Any, deviation: Any, mean: Any, slope: Any) -> Any:
+    """The gradient of y: v - mean - s·slope, in 16 bits."""
+    v = tf.cast(of_result, tf.float32) / deviation
+    signed_slope = tf.where(unpack(bits, tuple(of_result.shape)), slope, -slope)
+    return tf.cast(v - mean - signed_slope, GRADIENT)
+
+
+def _places(y: Any) -> float:
+    """Images times positions."""
+    return float(y.shape.num_elements() // y.shape[-1])
+
+
+def _all_but_channels(y: Any) -> list[int]:
+    return list(range(len(y.shape) - 1))
 
 
 @_compiled
@@ -55,6 +119,18 @@ def positive(x: Any) -> Any:
 def signs_of(bits: Any, shape: tuple[int, ...], size: float, shift: float = 0.0) -> Any:
     """``size`` where a bit is 1, else -``size``; each less ``shift``. float32."""
     return tf.where(unpack(bits, shape), size - shift, -size - shift)
+
+
+@_compiled
+def decayed_signs(bits: Any, size: float, decay: Any, variable: Any, factor: Any) -> Any:
+    """The gradient of a binary kernel with weight decay, ``(±size + decay·w)·factor``; float32."""
+    return (tf.where(unpack(bits, tuple(variable.shape)), size, -size) + decay * variable) * factor
+
+
+@_compiled
+def decayed_signs_square(bits: Any, size: float, decay: Any, variable: Any) -> Any:
+    """The sum of its squares, for a factor of 1."""
+    return tf.reduce_sum(tf.square(tf.where(unpack(bits, tuple(variable.shape)), size, -size) + decay * variable))
 
 
 @_compiled
