@@ -15,8 +15,20 @@ from pathlib import Path
 
 STEPS = 3
 EVERY_SECONDS = 0.002
-# Recipe and batch: XNOR ResNet-20, and plain nets of convolutions, pools and dense layers as BinaryNet is one.
-CASES = (("xnor_res", 128), ("xnor_res", 512), ("xnor_vgg", 100))
+# The convolutions of BinaryNet (Courbariaux et al. 2016, arXiv:1602.02830, section 2.3) and its batch.
+BINARY_NET = (
+    "network.architecture=moons",
+    "network.block_convolutions=[2,2,2]",
+    "network.block_filters=[128,256,512]",
+    "network.placement={full_precision: [first, last]}",
+)
+# Name, recipe, changes and batch: XNOR ResNet-20, and plain nets of convolutions, pools and dense layers.
+CASES = (
+    ("xnor_res", "xnor_res", (), 128),
+    ("xnor_res", "xnor_res", (), 512),
+    ("xnor_vgg", "xnor_vgg", (), 100),
+    ("binary_net", "xnor_res", BINARY_NET, 100),
+)
 MODES = ("standard", "low")
 
 
@@ -26,8 +38,9 @@ def resident_mib() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def measure(name: str, batch: int, mode: str) -> dict[str, object]:
+def measure(case: int, mode: str) -> dict[str, object]:
     """Of steps in this process, which must be a fresh one."""
+    shown, name, changes, batch = CASES[case]
     import numpy as np
 
     from edgehybrid.model.compat import tf
@@ -36,7 +49,7 @@ def measure(name: str, batch: int, mode: str) -> dict[str, object]:
     from edgehybrid.training.step import Trainer, Wish
 
     settings = ("memory=" + mode, f"batch_size={batch}", "optimizer.kind=adam")
-    recipe = load_recipe(name, [f"training.{setting}" for setting in settings])
+    recipe = load_recipe(name, [*changes, *(f"training.{setting}" for setting in settings)])
     network, random = network_of(recipe), np.random.default_rng(0)
     shape = (batch, network.image_side, network.image_side, network.image_channels)
     images = tf.constant(random.normal(size=shape), tf.float32)
@@ -59,7 +72,7 @@ def measure(name: str, batch: int, mode: str) -> dict[str, object]:
     is_over.set()
     watcher.join()
     return {
-        "recipe": name,
+        "network": shown,
         "batch": batch,
         "memory": mode,
         "before_mib": round(before),
@@ -71,10 +84,10 @@ def measure(name: str, batch: int, mode: str) -> dict[str, object]:
 def main() -> None:
     """Every case in a process of its own; prints JSON."""
     rows = []
-    for name, batch in CASES:
+    for case in range(len(CASES)):
         for mode in MODES:
             done = subprocess.run(
-                [sys.executable, __file__, name, str(batch), mode], check=True, capture_output=True, text=True
+                [sys.executable, __file__, str(case), mode], check=True, capture_output=True, text=True
             )
             rows.append(json.loads(done.stdout.splitlines()[-1]))
             print(rows[-1], file=sys.stderr)
@@ -82,7 +95,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
-        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
+    if len(sys.argv) == 3:
+        print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
     else:
         main()

@@ -87,7 +87,7 @@ class Optimizer:
                 epsilon=main.epsilon,
                 grad=gradient,
             )
-        elif main.momentum:
+        else:
             tf.raw_ops.ResourceApplyKerasMomentum(
                 var=variable.handle,
                 accum=main.momentums[place].handle,
@@ -96,8 +96,6 @@ class Optimizer:
                 momentum=main.momentum,
                 use_nesterov=main.nesterov,
             )
-        else:
-            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=main.learning_rate, delta=gradient)
 
 
 def _keras_optimizer(chosen: Sgd | Adam | Bop) -> Any:

@@ -12,7 +12,7 @@ from edgehybrid.model.compat import tf
 from edgehybrid.networks import network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.run_folder import open_run
-from edgehybrid.training.layerwise import SignGradient
+from edgehybrid.training.kernel_passes import SignGradient
 from edgehybrid.training.loop import resume, train
 from edgehybrid.training.low_memory import LowMemoryPass
 from edgehybrid.training.step import Trainer, Wish

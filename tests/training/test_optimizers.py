@@ -193,3 +193,29 @@ def test_variables_are_the_whole_state(section: dict[str, Any]) -> None:
             one.apply([tf.constant(g) for g in random_arrays(SEED + step, shapes)])
     for got, value in zip(others, variables, strict=True):
         np.testing.assert_array_equal(got.numpy(), value.numpy())
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Sgd(learning_rate=0.1, momentum=0.0, nesterov=False),
+        Sgd(learning_rate=0.1, momentum=0.9, nesterov=False),
+        Sgd(learning_rate=0.1, momentum=0.9, nesterov=True),
+        Adam(kind="adam", learning_rate=0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3),
+    ],
+    ids=["sgd", "momentum", "nesterov", "adam"],
+)
+def test_one_by_one_is_what_keras_does(chosen: Sgd | Adam) -> None:
+    starts = random_arrays(SEED)
+    found, expected = variables_of(starts), variables_of(starts)
+    own, of_keras = Optimizer(chosen, found, []), Optimizer(chosen, expected, [])
+    for seed in range(5):
+        gradients = [tf.constant(array) for array in random_arrays(seed)]
+        own.apply_one_by_one(zip(gradients, found, strict=True))
+        for gradient, variable in zip(gradients, expected, strict=True):
+            of_keras._main.update_step(gradient, variable)
+        of_keras._main.iterations.assign_add(1)
+    for one, other in zip([*found, *own.variables], [*expected, *of_keras.variables], strict=True):
+        # The same formulas, rounded in another order in each of five steps: a few units in the last place of numbers
+        # near 1.
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
