@@ -14,7 +14,9 @@ from edgehybrid.training.loop import resume
 
 RECIPE = (
     "network.shortcut=none",
-    "network.placement.full_precision=[first, last, stage1, stage3]",
+    "network.placement.full_precision=[first, last, stage1, stage3_block1_conv1, stage3_block1_conv2, stage3_block3_conv2]",
+    "network.placement.activations_only=[stage3_block2_conv1, stage3_block2_conv2]",
+    "network.placement.weights_only=[stage3_block3_conv1]",
     "training.epochs=1",
 )
 
@@ -38,11 +40,14 @@ def test_the_new_run_has_the_weights_that_were_asked_for_and_costs_less(found: P
     assert found.run.name.startswith("digits_pruned-")
 
 
-def test_a_reader_of_signs_is_marked(found: Pruned) -> None:
+def test_a_reader_of_signs_is_marked_whatever_its_weights_are(found: Pruned) -> None:
     marked = {layer.name: layer.reads_signs for layer in found.layers}
+    # Read by 1-bit filters and by those in full precision.
     assert marked["stage1_block3_conv2"]
+    assert marked["stage3_block2_conv1"]
+    # Read as it is, by filters in full precision and by 1-bit ones.
     assert not marked["stage1_block1_conv1"]
-    assert not marked["stage3_block1_conv1"]
+    assert not marked["stage3_block2_conv2"]
 
 
 def test_its_training_begins_with_the_pruned_weights(found: Pruned) -> None:

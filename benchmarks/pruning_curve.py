@@ -1,0 +1,235 @@
+"""Accuracy against the share of the weights that `edgehybrid prune` leaves, beside two controls; and even scores.
+
+    python benchmarks/pruning_curve.py RUN --scratch FOLDER --out benchmarks/pruning
+    python benchmarks/pruning_curve.py RUN --evenness --out benchmarks/pruning
+
+The first writes curve.csv and curve.svg: for each share and method the top-1 of the test images right after pruning,
+and after one more epoch at a tenth of the learning rate, which the unpruned network gets, too. The methods differ in
+how many filters a layer keeps, and in which:
+
+    sensitivity        so many as one error bound for all layers asks for, those of the largest sensitivities
+    uniform_largest    the same share of each layer's, those of the largest sensitivities
+    uniform            the same share of each layer's, by chance: the control of `edgehybrid prune`; and in other draws
+
+All keep as many weights as the share allows. The runs that are trained on lie in the scratch folder. The second writes
+evenness.csv: how even the scores of each layer's filters are, and whether a layer of few input values reads them.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgehybrid.cost.recipe_cost import cost_of
+from edgehybrid.csv_text import to_csv
+from edgehybrid.data.source import open_source
+from edgehybrid.evaluate import measured
+from edgehybrid.model.variables import trained_model
+from edgehybrid.networks import network_of
+from edgehybrid.pruning.allotment import Scored
+from edgehybrid.pruning.choice import (
+    by_chance,
+    by_sensitivity,
+    float_weights,
+    pruned_recipe,
+    under_one_bound,
+    uniformly,
+)
+from edgehybrid.pruning.pairs import Pair, pairs_of
+from edgehybrid.pruning.prune import evenness_percent, new_run
+from edgehybrid.pruning.score import score
+from edgehybrid.pruning.shrink import Places, shrink
+from edgehybrid.recipe import Recipe
+from edgehybrid.runs.run_folder import RunFolder, open_run
+from edgehybrid.svg import Scale, axes, document, line, mark, round_range, text
+from edgehybrid.training.loop import resume
+from edgehybrid.training.step import Trainer
+
+SHARES = (0.9, 0.7, 0.5, 0.35, 0.25)
+# As many as `edgehybrid prune` takes by itself.
+IMAGES = 64
+# The first is the control's, which is trained on; the others tell how much the draw matters.
+SEEDS = (0, 1, 2, 3, 4)
+SLOWER = 0.1
+METHODS = ("sensitivity", "uniform_largest", "uniform")
+_WIDTH, _HEIGHT, _LEFT, _ABOVE, _BELOW, _LEGEND_LINE = 460.0, 300.0, 44.0, 30.0, 44.0, 16.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pruned network.
+
+    Attributes:
+        seed: of the draw, where filters are drawn.
+        weights_share: what is left of the weights in full precision.
+        energy_uj: modelled by the paper's rules.
+        top1_pruned_percent, top1_retrained_percent: of the test images; the second None where it was not trained on.
+    """
+
+    method: str
+    share_asked: float
+    seed: int | None
+    weights: int
+    weights_share: float
+    macs: int
+    energy_uj: float
+    top1_pruned_percent: float
+    top1_retrained_percent: float | None = None
+
+
+class Subject:
+    """A trained network, and the scores of its filters."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.recipe, self.network = run.recipe, network_of(run.recipe)
+        self.model, _ = trained_model(run)
+        self.source = open_source(run.recipe.data)
+        self.pairs: list[Pair] = pairs_of(self.network)[0]
+        batches = [batch for batch, _ in self.source.evaluation_batches("training", limit=IMAGES)]
+        self.scored: dict[str, Scored] = {}
+        for pair in self.pairs:
+            self.scored[pair.layer.name] = score(self.model, self.network, pair, batches)
+
+    def choices(self) -> Iterator[tuple[str, float, int | None, Mapping[str, Places]]]:
+        """Method, share, seed, and the places of the filters that stay; first that of all of them."""
+        yield "unpruned", 1.0, None, {}
+        for share in SHARES:
+            uniform = uniformly(self.recipe, self.pairs, share)
+            bound = under_one_bound(self.recipe, self.pairs, self.scored, share)
+            yield "sensitivity", share, None, by_sensitivity(self.scored, bound)
+            yield "uniform_largest", share, None, by_sensitivity(self.scored, uniform)
+            for seed in SEEDS:
+                yield "uniform", share, seed, by_chance(self.pairs, uniform, seed)
+
+    def pruned(self, places: Mapping[str, Places]) -> tuple[Recipe, Trainer]:
+        """Of a network with these filters: how it is trained on, and the model before that."""
+        recipe = retraining(pruned_recipe(self.recipe, {name: len(each) for name, each in places.items()}))
+        trainer = Trainer(recipe)
+        shrink(self.model, trainer.model, places)
+        return recipe, trainer
+
+    def row(self, method: str, share: float, seed: int | None, recipe: Recipe, model: Any) -> Row:
+        """Of a network that is not yet trained on."""
+        weights = float_weights(network_of(recipe))
+        return Row(
+            method,
+            share,
+            seed,
+            weights,
+            round(weights / float_weights(self.network), 4),
+            network_of(recipe).macs,
+            round(cost_of(recipe).network.energy_uj, 3),
+            measured(model.predict_on_batch, self.source).top1_percent,
+        )
+
+
+def retraining(recipe: Recipe) -> Recipe:
+    """One epoch on, at a tenth of the learning rate that the run began with; its schedule goes with it."""
+    optimizer = recipe.training.optimizer
+    slower = optimizer.model_copy(update={"learning_rate": SLOWER * optimizer.learning_rate})
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": 1, "optimizer": slower})})
+
+
+def measure(run: RunFolder, scratch: Path, table: Path) -> list[Row]:
+    """All rows; the table is written after each, first of all networks without training on."""
+    subject = Subject(run)
+    rows: list[Row] = []
+    to_train: list[tuple[int, RunFolder]] = []
+
+    def write() -> None:
+        table.write_text(to_csv([asdict(row) for row in rows]) + "\n")
+        print(f"{len(rows)} networks", file=sys.stderr)
+
+    for method, share, seed, places in subject.choices():
+        recipe, trainer = subject.pruned(places)
+        rows.append(subject.row(method, share, seed, recipe, trainer.model))
+        if not seed:
+            to_train.append((len(rows) - 1, new_run(scratch, recipe, trainer)))
+        write()
+    # The question first, what explains the answer then.
+    for number, smaller in sorted(to_train, key=lambda each: rows[each[0]].method == "uniform_largest"):
+        retrained = resume(smaller, lambda *_: None, lambda *_: None)
+        rows[number] = replace(rows[number], top1_retrained_percent=retrained.top1_percent)
+        write()
+    return rows
+
+
+def curve_svg(rows: Sequence[Row]) -> str:
+    """Top-1 against the share of the weights, a colour a method: dashed right after pruning, whole one epoch on."""
+    found = [
+        value for row in rows for value in (row.top1_pruned_percent, row.top1_retrained_percent) if value is not None
+    ]
+    x = Scale(0, 100, _LEFT, _WIDTH - 16)
+    y = Scale(*round_range(found, floor=0.0), _HEIGHT - _BELOW, _ABOVE)
+    parts = axes(x, y, "full-precision weights left, %", "top-1 of the test images, %")
+    whole = [row for row in rows if row.method == "unpruned"]
+    for colour, method in enumerate(METHODS):
+        members = [row for row in rows if row.method == method]
+        drawn = sorted((row for row in members if not row.seed), key=lambda row: row.weights_share)
+        for key, style in (("top1_pruned_percent", " dashed"), ("top1_retrained_percent", "")):
+            points = [
+                (x(100 * row.weights_share), y(getattr(row, key)))
+                for row in [*drawn, *whole]
+                if getattr(row, key) is not None
+            ]
+            parts.append(line(points, f"s{colour}{style}"))
+            parts += [mark(colour, *point, f"s{colour}") for point in points]
+        # The other draws of the control.
+        parts += [mark(4, x(100 * row.weights_share), y(row.top1_pruned_percent), "s5") for row in members if row.seed]
+    return document(_WIDTH, _HEIGHT + 3 * _LEGEND_LINE, [*parts, *_legend()])
+
+
+def _legend() -> Iterator[str]:
+    words = ("one error bound, largest sensitivities", "same share, largest sensitivities", "same share, by chance")
+    for number, name in enumerate(words):
+        middle = _HEIGHT + _LEGEND_LINE * number
+        yield mark(number, 14, middle, f"s{number}")
+        yield text(26, middle + 4, name)
+    left = 270.0
+    for number, (style, name) in enumerate((("", "one epoch on"), (" dashed", "right after pruning"))):
+        middle = _HEIGHT + _LEGEND_LINE * number
+        yield line([(left, middle), (left + 22, middle)], f"s5{style}")
+        yield text(left + 30, middle + 4, name)
+    yield mark(4, left + 11, _HEIGHT + 2 * _LEGEND_LINE, "s5")
+    yield text(left + 30, _HEIGHT + 2 * _LEGEND_LINE + 4, "four other draws")
+
+
+def evenness(run: RunFolder) -> list[dict[str, object]]:
+    """A row a layer whose filters may go: how even their scores are."""
+    subject = Subject(run)
+    return [
+        {
+            "layer": pair.layer.name,
+            "reader": pair.reader.name,
+            "reader_activation_bits": pair.reader.activation_bits,
+            "filters": pair.layer.out_channels,
+            "evenness_percent": round(evenness_percent(scored.sensitivities), 2),
+            "smallest_score": round(float(scored.sensitivities.min()), 6),
+            "largest_score": round(float(scored.sensitivities.max()), 6),
+        }
+        for pair in subject.pairs
+        for scored in [subject.scored[pair.layer.name]]
+    ]
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--scratch", type=Path, default=Path("runs"))
+    parser.add_argument("--evenness", action="store_true")
+    given = parser.parse_args()
+    run = open_run(given.run)
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.evenness:
+        (given.out / "evenness.csv").write_text(to_csv(evenness(run)) + "\n")
+        return
+    rows = measure(run, given.scratch, given.out / "curve.csv")
+    (given.out / "curve.svg").write_text(curve_svg(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
