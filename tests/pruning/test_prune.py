@@ -14,7 +14,7 @@ from edgehybrid.training.loop import resume
 
 RECIPE = (
     "network.shortcut=none",
-    "network.placement.full_precision=[first, last, stage1, stage3_block1_conv1, stage3_block1_conv2, stage3_block3_conv2]",
+    "network.placement.full_precision=[first, last, stage1, stage3_block1_conv2, stage3_block3_conv2]",
     "network.placement.activations_only=[stage3_block2_conv1, stage3_block2_conv2]",
     "network.placement.weights_only=[stage3_block3_conv1]",
     "training.epochs=1",
