@@ -9,18 +9,23 @@ how many filters a layer keeps, and in which:
 
     sensitivity        so many as one error bound for all layers asks for, those of the largest sensitivities
     uniform_largest    the same share of each layer's, those of the largest sensitivities
-    uniform            the same share of each layer's, by chance: the control of `edgehybrid prune`; and in other draws
+    uniform            the same share of each layer's, by chance: the control of `edgehybrid prune`; and two other draws
 
 All keep as many weights as the share allows. The runs that are trained on lie in the scratch folder. The second writes
-evenness.csv: how even the scores of each layer's filters are, and whether a layer of few input values reads them.
+evenness.csv: how even the scores of each layer's filters are, how many bits the layer that reads them sees, and whether
+other images would put the filters in the same order.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
 
 from edgehybrid.cost.recipe_cost import cost_of
 from edgehybrid.csv_text import to_csv
@@ -40,10 +45,11 @@ from edgehybrid.pruning.choice import (
 from edgehybrid.pruning.pairs import Pair, pairs_of
 from edgehybrid.pruning.prune import evenness_percent, new_run
 from edgehybrid.pruning.score import score
+from edgehybrid.pruning.sensitivity import Floats
 from edgehybrid.pruning.shrink import Places, shrink
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.run_folder import RunFolder, open_run
-from edgehybrid.svg import Scale, axes, document, line, mark, round_range, text
+from edgehybrid.svg import RING, Scale, axes, document, line, mark, round_range, text
 from edgehybrid.training.loop import resume
 from edgehybrid.training.step import Trainer
 
@@ -51,7 +57,7 @@ SHARES = (0.9, 0.7, 0.5, 0.35, 0.25)
 # As many as `edgehybrid prune` takes by itself.
 IMAGES = 64
 # The first is the control's, which is trained on; the others tell how much the draw matters.
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = (0, 1, 2)
 SLOWER = 0.1
 METHODS = ("sensitivity", "uniform_largest", "uniform")
 _WIDTH, _HEIGHT, _LEFT, _ABOVE, _BELOW, _LEGEND_LINE = 460.0, 300.0, 44.0, 30.0, 44.0, 16.0
@@ -87,10 +93,15 @@ class Subject:
         self.model, _ = trained_model(run)
         self.source = open_source(run.recipe.data)
         self.pairs: list[Pair] = pairs_of(self.network)[0]
-        batches = [batch for batch, _ in self.source.evaluation_batches("training", limit=IMAGES)]
-        self.scored: dict[str, Scored] = {}
-        for pair in self.pairs:
-            self.scored[pair.layer.name] = score(self.model, self.network, pair, batches)
+
+    @cached_property
+    def scored(self) -> dict[str, Scored]:
+        """By layer, as `edgehybrid prune` scores filters."""
+        return self.scores_on([batch for batch, _ in self.source.evaluation_batches("training", limit=IMAGES)])
+
+    def scores_on(self, batches: Sequence[Floats]) -> dict[str, Scored]:
+        """By layer, of these images."""
+        return {pair.layer.name: score(self.model, self.network, pair, batches) for pair in self.pairs}
 
     def choices(self) -> Iterator[tuple[str, float, int | None, Mapping[str, Places]]]:
         """Method, share, seed, and the places of the filters that stay; first that of all of them."""
@@ -132,85 +143,100 @@ def retraining(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": 1, "optimizer": slower})})
 
 
-def measure(run: RunFolder, scratch: Path, table: Path) -> list[Row]:
-    """All rows; the table is written after each, first of all networks without training on."""
+def measure(run: RunFolder, scratch: Path, out: Path) -> list[Row]:
+    """All rows, first without training on; the table and the drawing are written after each training."""
     subject = Subject(run)
     rows: list[Row] = []
     to_train: list[tuple[int, RunFolder]] = []
 
     def write() -> None:
-        table.write_text(to_csv([asdict(row) for row in rows]) + "\n")
-        print(f"{len(rows)} networks", file=sys.stderr)
+        (out / "curve.csv").write_text(to_csv([asdict(row) for row in rows]) + "\n")
+        (out / "curve.svg").write_text(curve_svg(rows), encoding="utf-8")
 
     for method, share, seed, places in subject.choices():
         recipe, trainer = subject.pruned(places)
         rows.append(subject.row(method, share, seed, recipe, trainer.model))
         if not seed:
             to_train.append((len(rows) - 1, new_run(scratch, recipe, trainer)))
-        write()
+        print(rows[-1], file=sys.stderr, flush=True)
+    write()
     # The question first, what explains the answer then.
     for number, smaller in sorted(to_train, key=lambda each: rows[each[0]].method == "uniform_largest"):
         retrained = resume(smaller, lambda *_: None, lambda *_: None)
         rows[number] = replace(rows[number], top1_retrained_percent=retrained.top1_percent)
+        print(rows[number], file=sys.stderr, flush=True)
         write()
     return rows
 
 
 def curve_svg(rows: Sequence[Row]) -> str:
-    """Top-1 against the share of the weights, a colour a method: dashed right after pruning, whole one epoch on."""
-    found = [
+    """Top-1 against what is left, a colour a method: dashed right after pruning, whole one epoch on.
+
+    The upper panel counts weights, of which all methods keep as many, the lower one multiplications.
+    """
+    whole = next(row for row in rows if row.method == "unpruned")
+    upper = _panel(rows, 0, "full-precision weights left, %", lambda row: 100 * row.weights_share)
+    lower = _panel(rows, _HEIGHT, "multiplications left, %", lambda row: 100 * row.macs / whole.macs)
+    return document(_WIDTH, 2 * _HEIGHT + 3 * _LEGEND_LINE, [*upper, *lower, *_legend(2 * _HEIGHT + 4)])
+
+
+def _panel(rows: Sequence[Row], top: float, label: str, share_percent: Callable[[Row], float]) -> list[str]:
+    top1 = [
         value for row in rows for value in (row.top1_pruned_percent, row.top1_retrained_percent) if value is not None
     ]
     x = Scale(0, 100, _LEFT, _WIDTH - 16)
-    y = Scale(*round_range(found, floor=0.0), _HEIGHT - _BELOW, _ABOVE)
-    parts = axes(x, y, "full-precision weights left, %", "top-1 of the test images, %")
-    whole = [row for row in rows if row.method == "unpruned"]
+    y = Scale(*round_range(top1, floor=0.0), top + _HEIGHT - _BELOW, top + _ABOVE)
+    parts = axes(x, y, label, "top-1 of the test images, %")
     for colour, method in enumerate(METHODS):
-        members = [row for row in rows if row.method == method]
-        drawn = sorted((row for row in members if not row.seed), key=lambda row: row.weights_share)
+        # The other draws of the control are rings.
+        drawn = [row for row in rows if row.method in (method, "unpruned") and not row.seed]
+        drawn.sort(key=lambda row: row.weights_share)
         for key, style in (("top1_pruned_percent", " dashed"), ("top1_retrained_percent", "")):
-            points = [
-                (x(100 * row.weights_share), y(getattr(row, key)))
-                for row in [*drawn, *whole]
-                if getattr(row, key) is not None
-            ]
+            known = [(row, value) for row in drawn if (value := getattr(row, key)) is not None]
+            points = [(x(share_percent(row)), y(value)) for row, value in known]
             parts.append(line(points, f"s{colour}{style}"))
             parts += [mark(colour, *point, f"s{colour}") for point in points]
-        # The other draws of the control.
-        parts += [mark(4, x(100 * row.weights_share), y(row.top1_pruned_percent), "s5") for row in members if row.seed]
-    return document(_WIDTH, _HEIGHT + 3 * _LEGEND_LINE, [*parts, *_legend()])
+    others = [(share_percent(row), row.top1_pruned_percent) for row in rows if row.seed]
+    return [*parts, *(mark(RING, x(share), y(value), "s5") for share, value in others)]
 
 
-def _legend() -> Iterator[str]:
+def _legend(top: float) -> Iterator[str]:
     words = ("one error bound, largest sensitivities", "same share, largest sensitivities", "same share, by chance")
     for number, name in enumerate(words):
-        middle = _HEIGHT + _LEGEND_LINE * number
+        middle = top + _LEGEND_LINE * number
         yield mark(number, 14, middle, f"s{number}")
         yield text(26, middle + 4, name)
     left = 270.0
     for number, (style, name) in enumerate((("", "one epoch on"), (" dashed", "right after pruning"))):
-        middle = _HEIGHT + _LEGEND_LINE * number
+        middle = top + _LEGEND_LINE * number
         yield line([(left, middle), (left + 22, middle)], f"s5{style}")
         yield text(left + 30, middle + 4, name)
-    yield mark(4, left + 11, _HEIGHT + 2 * _LEGEND_LINE, "s5")
-    yield text(left + 30, _HEIGHT + 2 * _LEGEND_LINE + 4, "four other draws")
+    yield mark(RING, left + 11, top + 2 * _LEGEND_LINE, "s5")
+    yield text(left + 30, top + 2 * _LEGEND_LINE + 4, "other draws, by chance")
 
 
 def evenness(run: RunFolder) -> list[dict[str, object]]:
-    """A row a layer whose filters may go: how even their scores are."""
+    """A row a layer whose filters may go: how even their scores are, and whether other images give the same order.
+
+    The order of two sets of images, of as many each, is compared by Spearman's rank correlation: 1 where both sets
+    would choose the same filters, 0 where the choice is one by chance.
+    """
     subject = Subject(run)
+    images = np.concatenate([batch for batch, _ in subject.source.evaluation_batches("training", limit=2 * IMAGES)])
+    both = [subject.scores_on([images[first::2]]) for first in (0, 1)]
     return [
         {
             "layer": pair.layer.name,
             "reader": pair.reader.name,
             "reader_activation_bits": pair.reader.activation_bits,
             "filters": pair.layer.out_channels,
-            "evenness_percent": round(evenness_percent(scored.sensitivities), 2),
-            "smallest_score": round(float(scored.sensitivities.min()), 6),
-            "largest_score": round(float(scored.sensitivities.max()), 6),
+            "evenness_percent": round(evenness_percent(one), 2),
+            "smallest_score": round(float(one.min()), 6),
+            "largest_score": round(float(one.max()), 6),
+            "rank_correlation": round(float(spearmanr(one, other).statistic), 3),
         }
         for pair in subject.pairs
-        for scored in [subject.scored[pair.layer.name]]
+        for one, other in [[scores[pair.layer.name].sensitivities for scores in both]]
     ]
 
 
@@ -227,8 +253,7 @@ def main() -> None:
     if given.evenness:
         (given.out / "evenness.csv").write_text(to_csv(evenness(run)) + "\n")
         return
-    rows = measure(run, given.scratch, given.out / "curve.csv")
-    (given.out / "curve.svg").write_text(curve_svg(rows), encoding="utf-8")
+    measure(run, given.scratch, given.out)
 
 
 if __name__ == "__main__":

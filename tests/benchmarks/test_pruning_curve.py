@@ -45,8 +45,7 @@ def test_every_method_keeps_the_share_and_one_draw_is_trained_on(
 
     # tests/pruning/test_prune.py trains such runs on, which takes long.
     monkeypatch.setattr(pruning_curve, "resume", resume)
-    table = tmp_path / "curve.csv"
-    rows = measure(random_run(tmp_path, tiny_recipe(*PLAIN)), tmp_path / "scratch", table)
+    rows = measure(random_run(tmp_path, tiny_recipe(*PLAIN)), tmp_path / "scratch", tmp_path)
     assert [(row.method, row.seed) for row in rows] == [
         ("unpruned", None),
         ("sensitivity", None),
@@ -61,7 +60,8 @@ def test_every_method_keeps_the_share_and_one_draw_is_trained_on(
     assert all(row.weights_share <= 0.5 and row.macs < rows[0].macs for row in rows[1:])
     # The same numbers of filters, whichever they are.
     assert len({row.weights for row in rows[2:]}) == 1
-    assert len(table.read_text().splitlines()) == 1 + len(rows)
+    assert (tmp_path / "curve.svg").read_text() == curve_svg(rows)
+    assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(rows)
 
 
 def test_a_line_a_method_and_a_ring_a_further_draw() -> None:
@@ -74,15 +74,16 @@ def test_a_line_a_method_and_a_ring_a_further_draw() -> None:
     svg = curve_svg([whole, *half])
     ElementTree.fromstring(svg.encode())
     assert "nan" not in svg
-    lines = re.findall(r'<path class="line (s\d(?: dashed)?)" d="([^"]*)"', svg)
-    assert [style for style, way in lines if way.count("L") == 1 and "h" not in way][:2] == ["s0 dashed", "s0"]
-    # One further draw, and its sample in the legend.
-    assert svg.count('class="s5 hollow"') == 2
+    # In each of two panels, two lines for each of the two methods that have points, and for the third their common end.
+    assert len(re.findall(r'class="line s[012](?: dashed)?" d="[^"L]*L[^"L]*"', svg)) == 2 * 2 * 2
+    # One further draw in each, and its sample in the legend.
+    assert svg.count('class="s5 hollow"') == 3
 
 
 @pytest.mark.usefixtures("few")
-def test_scores_where_signs_are_read_are_the_most_even(tmp_path: Path) -> None:
+def test_a_row_of_scores_for_each_layer_says_what_its_reader_sees(tmp_path: Path) -> None:
     rows = evenness(random_run(tmp_path, tiny_recipe(*PLAIN)))
     of_signs = [row for row in rows if row["reader_activation_bits"] == 1]
     assert [row["layer"] for row in of_signs] == ["stage1_block3_conv2"]
     assert all(0 < float(str(row["evenness_percent"])) <= 100 for row in rows)
+    assert all(-1 <= float(str(row["rank_correlation"])) <= 1 for row in rows)
