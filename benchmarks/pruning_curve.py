@@ -1,7 +1,7 @@
 """Accuracy against the share of the weights that `edgehybrid prune` leaves, beside two controls; and even scores.
 
     python benchmarks/pruning_curve.py RUN --scratch FOLDER --out benchmarks/pruning
-    python benchmarks/pruning_curve.py RUN --evenness --out benchmarks/pruning
+    python benchmarks/pruning_curve.py --evenness RUN … --out benchmarks/pruning
 
 The first writes curve.csv and curve.svg: for each share and method the top-1 of the test images right after pruning,
 and after one more epoch at a tenth of the learning rate, which the unpruned network gets, too. The methods differ in
@@ -17,6 +17,7 @@ other images would put the filters in the same order.
 """
 
 import argparse
+import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from edgehybrid.cost.recipe_cost import cost_of
@@ -48,7 +50,7 @@ from edgehybrid.pruning.score import score
 from edgehybrid.pruning.sensitivity import Floats
 from edgehybrid.pruning.shrink import Places, shrink
 from edgehybrid.recipe import Recipe
-from edgehybrid.runs.run_folder import RunFolder, open_run
+from edgehybrid.runs.run_folder import RunFolder, find_run, open_run
 from edgehybrid.svg import RING, Scale, axes, document, line, mark, round_range, text
 from edgehybrid.training.loop import resume
 from edgehybrid.training.step import Trainer
@@ -144,29 +146,64 @@ def retraining(recipe: Recipe) -> Recipe:
 
 
 def measure(run: RunFolder, scratch: Path, out: Path) -> list[Row]:
-    """All rows, first without training on; the table and the drawing are written after each training."""
+    """All rows, first without training on; the table and the drawing are written after each.
+
+    What the table has already is not measured again, and a training that was interrupted goes on.
+    """
     subject = Subject(run)
+    known = {(row.method, row.share_asked, row.seed): row for row in read_rows(out / "curve.csv")}
     rows: list[Row] = []
-    to_train: list[tuple[int, RunFolder]] = []
 
     def write() -> None:
         (out / "curve.csv").write_text(to_csv([asdict(row) for row in rows]) + "\n")
         (out / "curve.svg").write_text(curve_svg(rows), encoding="utf-8")
 
     for method, share, seed, places in subject.choices():
+        if (method, share, seed) in known:
+            rows.append(known[method, share, seed])
+            continue
         recipe, trainer = subject.pruned(places)
         rows.append(subject.row(method, share, seed, recipe, trainer.model))
         if not seed:
-            to_train.append((len(rows) - 1, new_run(scratch, recipe, trainer)))
+            new_run(scratch / f"{method}_{share}", recipe, trainer)
         print(rows[-1], file=sys.stderr, flush=True)
-    write()
-    # The question first, what explains the answer then.
-    for number, smaller in sorted(to_train, key=lambda each: rows[each[0]].method == "uniform_largest"):
+        write()
+    for number in _in_turn(rows):
+        smaller = find_run(scratch / f"{rows[number].method}_{rows[number].share_asked}", None)
         retrained = resume(smaller, lambda *_: None, lambda *_: None)
         rows[number] = replace(rows[number], top1_retrained_percent=retrained.top1_percent)
         print(rows[number], file=sys.stderr, flush=True)
         write()
     return rows
+
+
+def _in_turn(rows: Sequence[Row]) -> list[int]:
+    """Rows to be trained on, from the smallest: those of `edgehybrid prune`, then what explains the difference."""
+    numbers = [number for number, row in enumerate(rows) if not row.seed and row.top1_retrained_percent is None]
+    return sorted(numbers, key=lambda number: (rows[number].method == "uniform_largest", rows[number].share_asked))
+
+
+def read_rows(table: Path) -> list[Row]:
+    """Of a table that an earlier call wrote; none if there is none."""
+    if not table.exists():
+        return []
+    with table.open(newline="") as lines:
+        return [_row_of(cells) for cells in csv.DictReader(lines)]
+
+
+def _row_of(cells: Mapping[str, str]) -> Row:
+    seed, retrained = cells["seed"], cells["top1_retrained_percent"]
+    return Row(
+        cells["method"],
+        float(cells["share_asked"]),
+        int(seed) if seed else None,
+        int(cells["weights"]),
+        float(cells["weights_share"]),
+        int(cells["macs"]),
+        float(cells["energy_uj"]),
+        float(cells["top1_pruned_percent"]),
+        float(retrained) if retrained else None,
+    )
 
 
 def curve_svg(rows: Sequence[Row]) -> str:
@@ -226,6 +263,7 @@ def evenness(run: RunFolder) -> list[dict[str, object]]:
     both = [subject.scores_on([images[first::2]]) for first in (0, 1)]
     return [
         {
+            "recipe": run.recipe.name,
             "layer": pair.layer.name,
             "reader": pair.reader.name,
             "reader_activation_bits": pair.reader.activation_bits,
@@ -233,27 +271,37 @@ def evenness(run: RunFolder) -> list[dict[str, object]]:
             "evenness_percent": round(evenness_percent(one), 2),
             "smallest_score": round(float(one.min()), 6),
             "largest_score": round(float(one.max()), 6),
-            "rank_correlation": round(float(spearmanr(one, other).statistic), 3),
+            "rank_correlation": rank_correlation(one, other),
         }
         for pair in subject.pairs
         for one, other in [[scores[pair.layer.name].sensitivities for scores in both]]
     ]
 
 
+def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    """Spearman's; None where one of the sets has no order, all its scores being equal."""
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return round(float(spearmanr(one, other).statistic), 3)
+
+
 def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, default=Path("runs"))
     parser.add_argument("--evenness", action="store_true")
     given = parser.parse_args()
-    run = open_run(given.run)
+    runs = [open_run(path) for path in given.run]
     given.out.mkdir(parents=True, exist_ok=True)
     if given.evenness:
-        (given.out / "evenness.csv").write_text(to_csv(evenness(run)) + "\n")
-        return
-    measure(run, given.scratch, given.out)
+        rows = [row for run in runs for row in evenness(run)]
+        (given.out / "evenness.csv").write_text(to_csv(rows) + "\n")
+    elif len(runs) > 1:
+        parser.error("the curve is that of one run")
+    else:
+        measure(runs[0], given.scratch, given.out)
 
 
 if __name__ == "__main__":
