@@ -34,6 +34,8 @@ from edgehybrid.training.step import Trainer
 
 # Scores this near to equal choose hardly better than chance.
 NEARLY_UNIFORM_PERCENT = 95.0
+# Shares of one are quotients of float32 numbers: 1, or a rounding more.
+_EQUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class PrunedLayer:
         reads_signs: whether it reads ±1 (or other few values) in place of the map.
         evenness_percent: how many filters would be as many if all were alike, by the entropy of their scores; 100: all
             alike, so that the choice is one by chance.
+        tied: filters of equal scores of which some stay and others go, by their place alone; 0 where scores decide.
         kept_uniformly: of the control.
     """
 
@@ -55,6 +58,7 @@ class PrunedLayer:
     kept_uniformly: int
     reads_signs: bool
     evenness_percent: float
+    tied: int
 
     def as_dict(self) -> dict[str, object]:
         """The object that ``prune`` prints of a layer."""
@@ -66,6 +70,7 @@ class PrunedLayer:
             "kept_uniformly": self.kept_uniformly,
             "reads_signs": self.reads_signs,
             "evenness_percent": round(self.evenness_percent, 2),
+            "tied": self.tied,
         }
 
 
@@ -124,11 +129,12 @@ def prune(
         EdgehybridError: no filter may go, or even one filter a layer is more than ``keep``.
     """
     network = network_of(run.recipe)
-    pairs, tied = pairs_of(network)
+    pairs, fixed = pairs_of(network)
     if not pairs:
         raise EdgehybridError(
             "No filter of this network can go: the maps of its layers in full precision have several readers.",
-            received="; ".join(f"{layer.name}: {reason}" for layer, reason in tied) or f"{network.name}: no such layer",
+            received="; ".join(f"{layer.name}: {reason}" for layer, reason in fixed)
+            or f"{network.name}: no such layer",
             allowed="a layer in full precision whose map one other layer alone reads",
             next_step="Plain networks (network.shortcut: none) and VGG-19 have such layers.",
         )
@@ -152,7 +158,7 @@ def prune(
         on_stage(f"Evaluating {what}")
         top1.append(measured(each.predict_on_batch, source).top1_percent)
     layers = tuple(_layer(pair, scored[pair.layer.name], kept, uniform) for pair in pairs)
-    notes = [f"{layer.name} keeps its filters: {reason}." for layer, reason in tied] + _even(layers)
+    notes = [f"{layer.name} keeps its filters: {reason}." for layer, reason in fixed] + _by_chance(layers)
     return Pruned(
         run.name,
         new_run(runs, smaller, trainer),
@@ -184,6 +190,7 @@ def _layer(pair: Pair, scored: Scored, kept: Mapping[str, int], uniform: Mapping
         uniform[name],
         not pair.reader.reads_real,
         evenness_percent(scored.sensitivities),
+        tied(scored.sensitivities, kept[name]),
     )
 
 
@@ -194,10 +201,25 @@ def evenness_percent(sensitivities: NDArray[np.float64]) -> float:
     return 100 * float(np.exp(-np.sum(shares * np.log(shares)))) / len(sensitivities)
 
 
-def _even(layers: Sequence[PrunedLayer]) -> list[str]:
-    return [
-        f"{layer.reader} reads {layer.name} as few values, and its scores are {layer.evenness_percent:.1f} % even: "
-        "which filters went is nearly a choice by chance."
-        for layer in layers
-        if layer.reads_signs and layer.evenness_percent > NEARLY_UNIFORM_PERCENT
-    ]
+def tied(sensitivities: NDArray[np.float64], kept: int) -> int:
+    """How many filters share the score of the last one that stays, if others of that score go; else 0."""
+    falling = np.sort(sensitivities)[::-1]
+    if kept == len(falling) or not np.isclose(falling[kept], falling[kept - 1], rtol=_EQUAL, atol=0):
+        return 0
+    return int(np.isclose(sensitivities, falling[kept], rtol=_EQUAL, atol=0).sum())
+
+
+def _by_chance(layers: Sequence[PrunedLayer]) -> list[str]:
+    notes = []
+    for layer in layers:
+        if layer.tied:
+            notes.append(
+                f"{layer.tied} filters of {layer.name} have one and the same score, and some of them went: "
+                "which ones, their place decided."
+            )
+        elif layer.reads_signs and layer.evenness_percent > NEARLY_UNIFORM_PERCENT:
+            notes.append(
+                f"{layer.reader} reads {layer.name} as few values, and its scores are {layer.evenness_percent:.1f} % "
+                "even: which filters went is nearly a choice by chance."
+            )
+    return notes
