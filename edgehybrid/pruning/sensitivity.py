@@ -9,7 +9,8 @@ and the sensitivity of channel j is the largest share over images, patches, filt
 Inputs with negatives count as two: their positive part, and their negative part turned positive. A sum that is no more
 than float32's epsilon gives no share.
 
-Where inputs and weights are ±1, each sum is a count, and every share one over it: all channels come out nearly alike.
+Where inputs and weights are ±1, each sum is a count, and every share one over it. Some patch of many has a count of one
+or two for each channel, so all channels come out alike.
 
 Source: Liebenwein et al. 2020 (arXiv:1911.07412), as in their released code (provable_pruning).
 """
