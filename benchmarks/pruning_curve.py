@@ -232,7 +232,8 @@ def _panel(rows: Sequence[Row], top: float, label: str, share_percent: Callable[
         for key, style in (("top1_pruned_percent", " dashed"), ("top1_retrained_percent", "")):
             known = [(row, value) for row in drawn if (value := getattr(row, key)) is not None]
             points = [(x(share_percent(row)), y(value)) for row, value in known]
-            parts.append(line(points, f"s{colour}{style}"))
+            if len(points) > 1:
+                parts.append(line(points, f"s{colour}{style}"))
             parts += [mark(colour, *point, f"s{colour}") for point in points]
     others = [(share_percent(row), row.top1_pruned_percent) for row in rows if row.seed]
     return [*parts, *(mark(RING, x(share), y(value), "s5") for share, value in others)]
