@@ -5,28 +5,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgehybrid.cost.recipe_cost import cost_of
 from edgehybrid.data.source import open_source
-from edgehybrid.errors import EdgehybridError, UsageError
+from edgehybrid.errors import EdgehybridError
 from edgehybrid.evaluate import measured
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import versions
 from edgehybrid.model.variables import trained_model
-from edgehybrid.networks import Network, build_network, network_of
-from edgehybrid.pruning.allotment import Scored, allot, allot_uniformly, largest
+from edgehybrid.networks import network_of
+from edgehybrid.pruning.allotment import Scored
+from edgehybrid.pruning.choice import (
+    by_chance,
+    by_sensitivity,
+    float_weights,
+    pruned_recipe,
+    under_one_bound,
+    uniformly,
+)
 from edgehybrid.pruning.pairs import Pair, pairs_of
 from edgehybrid.pruning.score import score
-from edgehybrid.pruning.shrink import Places, shrink
+from edgehybrid.pruning.shrink import shrink
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.checkpoint import Progress, save_checkpoint
 from edgehybrid.runs.run_folder import RunFolder, create_run, write_environment
 from edgehybrid.training.step import Trainer
 
-# Of the control, which keeps the same share of each layer's filters, drawn at random.
-_CONTROL_SEED = 0
 # Scores this near to equal choose hardly better than chance.
 NEARLY_UNIFORM_PERCENT = 95.0
+# Shares of one are quotients of float32 numbers: 1, or a rounding more.
+_EQUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class PrunedLayer:
         reads_signs: whether it reads ±1 (or other few values) in place of the map.
         evenness_percent: how many filters would be as many if all were alike, by the entropy of their scores; 100: all
             alike, so that the choice is one by chance.
+        tied: filters of equal scores of which some stay and others go, by their place alone; 0 where scores decide.
         kept_uniformly: of the control.
     """
 
@@ -48,6 +58,7 @@ class PrunedLayer:
     kept_uniformly: int
     reads_signs: bool
     evenness_percent: float
+    tied: int
 
     def as_dict(self) -> dict[str, object]:
         """The object that ``prune`` prints of a layer."""
@@ -59,6 +70,7 @@ class PrunedLayer:
             "kept_uniformly": self.kept_uniformly,
             "reads_signs": self.reads_signs,
             "evenness_percent": round(self.evenness_percent, 2),
+            "tied": self.tied,
         }
 
 
@@ -117,11 +129,12 @@ def prune(
         EdgehybridError: no filter may go, or even one filter a layer is more than ``keep``.
     """
     network = network_of(run.recipe)
-    pairs, tied = pairs_of(network)
+    pairs, fixed = pairs_of(network)
     if not pairs:
         raise EdgehybridError(
             "No filter of this network can go: the maps of its layers in full precision have several readers.",
-            received="; ".join(f"{layer.name}: {reason}" for layer, reason in tied) or f"{network.name}: no such layer",
+            received="; ".join(f"{layer.name}: {reason}" for layer, reason in fixed)
+            or f"{network.name}: no such layer",
             allowed="a layer in full precision whose map one other layer alone reads",
             next_step="Plain networks (network.shortcut: none) and VGG-19 have such layers.",
         )
@@ -132,111 +145,81 @@ def prune(
     for pair in pairs:
         on_stage(f"Scoring {pair.layer.out_channels} filters of {pair.layer.name}")
         scored[pair.layer.name] = score(model, network, pair, batches)
-    weights = _float_weights(network)
-    kept = _allotted(run.recipe, network, pairs, scored, keep)
-    places = {name: largest(scored[name].sensitivities, count) for name, count in kept.items()}
-    smaller = _recipe_with(run.recipe, kept)
+    kept = under_one_bound(run.recipe, pairs, scored, keep)
+    smaller = pruned_recipe(run.recipe, kept)
     # Of a training that has not begun; Bop's weights become signs there.
     trainer = Trainer(smaller)
-    shrink(model, trainer.model, places)
-    uniformly = _uniform(run.recipe, pairs, keep * weights)
-    control = build_model(network_of(_recipe_with(run.recipe, uniformly)))
-    shrink(model, control, _at_random(pairs, uniformly))
+    shrink(model, trainer.model, by_sensitivity(scored, kept))
+    uniform = uniformly(run.recipe, pairs, keep)
+    control = build_model(network_of(pruned_recipe(run.recipe, uniform)))
+    shrink(model, control, by_chance(pairs, uniform))
     top1 = []
     for what, each in (("the network", model), ("the pruned network", trainer.model), ("the uniform control", control)):
         on_stage(f"Evaluating {what}")
         top1.append(measured(each.predict_on_batch, source).top1_percent)
-    layers = tuple(_layer(pair, scored[pair.layer.name], kept, uniformly) for pair in pairs)
-    notes = [f"{layer.name} keeps its filters: {reason}." for layer, reason in tied] + _even(layers)
+    layers = tuple(_layer(pair, scored[pair.layer.name], kept, uniform) for pair in pairs)
+    notes = [f"{layer.name} keeps its filters: {reason}." for layer, reason in fixed] + _by_chance(layers)
     return Pruned(
         run.name,
-        _new_run(runs, smaller, trainer),
+        new_run(runs, smaller, trainer),
         sum(map(len, batches)),
         layers,
-        weights,
-        _float_weights(network_of(smaller)),
+        float_weights(network),
+        float_weights(network_of(smaller)),
         (top1[0], top1[1], top1[2]),
         (cost_of(run.recipe).network.energy_uj, cost_of(smaller).network.energy_uj),
         tuple(notes),
     )
 
 
-def _allotted(
-    recipe: Recipe, network: Network, pairs: Sequence[Pair], scored: Mapping[str, Scored], keep: float
-) -> dict[str, int]:
-    weights = _float_weights(network)
-    fewest = _weights_with(recipe, {pair.layer.name: 1 for pair in pairs})
-    if fewest > keep * weights:
-        raise UsageError(
-            "So few weights would leave a layer without filters.",
-            received=f"--keep {keep:g}: {keep * weights:,.0f} of {weights:,} full-precision weights",
-            allowed=f"more than {fewest / weights:.4f}: one filter in each of {len(pairs)} layers; the others are tied",
-        )
-    return allot(scored, lambda filters: _weights_with(recipe, filters), keep * weights)
-
-
-def _uniform(recipe: Recipe, pairs: Sequence[Pair], most_weights: float) -> dict[str, int]:
-    filters = {pair.layer.name: pair.layer.out_channels for pair in pairs}
-    return allot_uniformly(filters, lambda kept: _weights_with(recipe, kept), most_weights)
-
-
-def _at_random(pairs: Sequence[Pair], kept: Mapping[str, int]) -> dict[str, Places]:
-    dice = np.random.default_rng(_CONTROL_SEED)
-    return {
-        pair.layer.name: np.sort(dice.choice(pair.layer.out_channels, kept[pair.layer.name], replace=False))
-        for pair in pairs
-    }
-
-
-def _weights_with(recipe: Recipe, filters: Mapping[str, int]) -> int:
-    part, data = _recipe_with(recipe, filters).network, recipe.data
-    return _float_weights(build_network(recipe.name, part, data.image_side, data.channels, data.classes))
-
-
-def _float_weights(network: Network) -> int:
-    return sum(layer.weights // layer.out_channels * layer.float_filters for layer in network)
-
-
-def _recipe_with(recipe: Recipe, filters: Mapping[str, int]) -> Recipe:
-    network = recipe.network.model_copy(update={"filters": {**recipe.network.filters, **filters}})
-    training = recipe.training.model_copy(update={"start_from": None})
-    return recipe.model_copy(
-        update={
-            "name": f"{recipe.name}_pruned",
-            "description": f"{recipe.description}, with fewer filters",
-            "published": None,
-            "network": network,
-            "training": training,
-        }
-    )
-
-
-def _new_run(runs: Path, recipe: Recipe, trainer: Trainer) -> RunFolder:
+def new_run(runs: Path, recipe: Recipe, trainer: Trainer) -> RunFolder:
+    """A run whose training begins with the weights of ``trainer``."""
     run = create_run(runs, recipe)
     write_environment(run, versions())
     save_checkpoint(run, trainer.values(), Progress(epoch=0))
     return run
 
 
-def _layer(pair: Pair, scored: Scored, kept: Mapping[str, int], uniformly: Mapping[str, int]) -> PrunedLayer:
+def _layer(pair: Pair, scored: Scored, kept: Mapping[str, int], uniform: Mapping[str, int]) -> PrunedLayer:
     name = pair.layer.name
-    shares = scored.sensitivities / max(scored.sensitivities.sum(), np.finfo(float).tiny)
-    entropy = -np.sum(shares[shares > 0] * np.log(shares[shares > 0]))
     return PrunedLayer(
         name,
         pair.reader.name,
         pair.layer.out_channels,
         kept[name],
-        uniformly[name],
-        not pair.reader.is_float,
-        100 * float(np.exp(entropy)) / pair.layer.out_channels,
+        uniform[name],
+        not pair.reader.reads_real,
+        evenness_percent(scored.sensitivities),
+        tied(scored.sensitivities, kept[name]),
     )
 
 
-def _even(layers: Sequence[PrunedLayer]) -> list[str]:
-    return [
-        f"{layer.reader} reads {layer.name} as few values, and its scores are {layer.evenness_percent:.1f} % even: "
-        "which filters went is nearly a choice by chance."
-        for layer in layers
-        if layer.reads_signs and layer.evenness_percent > NEARLY_UNIFORM_PERCENT
-    ]
+def evenness_percent(sensitivities: NDArray[np.float64]) -> float:
+    """How many filters would be as many if all were alike, exp of the entropy of their shares, in % of all of them."""
+    shares = sensitivities / max(sensitivities.sum(), np.finfo(float).tiny)
+    shares = shares[shares > 0]
+    return 100 * float(np.exp(-np.sum(shares * np.log(shares)))) / len(sensitivities)
+
+
+def tied(sensitivities: NDArray[np.float64], kept: int) -> int:
+    """How many filters share the score of the last one that stays, if others of that score go; else 0."""
+    falling = np.sort(sensitivities)[::-1]
+    if kept == len(falling) or not np.isclose(falling[kept], falling[kept - 1], rtol=_EQUAL, atol=0):
+        return 0
+    return int(np.isclose(sensitivities, falling[kept], rtol=_EQUAL, atol=0).sum())
+
+
+def _by_chance(layers: Sequence[PrunedLayer]) -> list[str]:
+    notes = []
+    for layer in layers:
+        if layer.tied:
+            notes.append(
+                f"{layer.tied} filters of {layer.name} have one and the same score, and some of them went: "
+                "which ones, their place decided."
+            )
+        elif layer.reads_signs and layer.evenness_percent > NEARLY_UNIFORM_PERCENT:
+            notes.append(
+                f"{layer.reader} reads {layer.name} as few values, and its scores are {layer.evenness_percent:.1f} % "
+                "even: which filters went is nearly a choice by chance."
+            )
+    return notes

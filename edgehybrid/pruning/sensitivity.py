@@ -9,7 +9,8 @@ and the sensitivity of channel j is the largest share over images, patches, filt
 Inputs with negatives count as two: their positive part, and their negative part turned positive. A sum that is no more
 than float32's epsilon gives no share.
 
-Where inputs and weights are ±1, each sum is a count, and every share one over it: all channels come out nearly alike.
+Where inputs and weights are ±1, each sum is a count, and every share one over it. Some patch of many has a count of one
+or two for each channel, so all channels come out alike.
 
 Source: Liebenwein et al. 2020 (arXiv:1911.07412), as in their released code (provable_pruning).
 """
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 EPSILON = float(np.finfo(np.float32).eps)
-# Elements of a patch's products that are held at a time: 16 MiB.
-_AT_ONCE = 1 << 22
+# Products of an input with one over each sum that are held at a time: 512 KiB, which stay in a core's second cache.
+_AT_ONCE = 1 << 17
 
 
 def sensitivities(patches: Iterable[Floats], kernel: Floats) -> NDArray[np.float64]:
@@ -54,8 +55,12 @@ def _largest_shares(seen: Floats, weights: Floats) -> Floats:
         block = seen[begin : begin + rows]
         sums = block @ weights
         inverse = np.divide(1, sums, out=np.zeros_like(sums), where=sums > EPSILON)
-        for column, values in enumerate(block.T):
-            np.maximum(largest[column], (values[:, None] * inverse).max(axis=0), out=largest[column])
+        # Patches or filters, whichever are more, side by side in memory: the largest over patches is found quickest so.
+        inverse = np.asarray(inverse, order="F" if len(block) > weights.shape[1] else "C")
+        products = np.empty_like(inverse)
+        for column, values in enumerate(block.T.copy()):
+            np.multiply(inverse, values[:, None], out=products)
+            np.maximum(largest[column], products.max(axis=0), out=largest[column])
     shares: Floats = (largest * weights).max(axis=1)
     return shares
 

@@ -11,8 +11,8 @@ from edgehybrid.pruning.prune import Pruned, PrunedLayer
 def test_a_line_a_layer_and_what_it_was_worth() -> None:
     run: Any = SimpleNamespace(path=Path("runs/new"))
     layers = (
-        PrunedLayer("conv1", "conv2", 64, 40, 32, True, 98.7),
-        PrunedLayer("fc1", "fc2", 4096, 900, 2048, False, 61),
+        PrunedLayer("conv1", "conv2", 64, 40, 32, True, 98.7, 0),
+        PrunedLayer("fc1", "fc2", 4096, 900, 2048, False, 61, 0),
     )
     found = Pruned("old", run, 64, layers, 2_000, 1_000, (60.0, 55.0, 30.5), (12.0, 7.0), ())
     lines = prune_text(found).splitlines()

@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_runs import random_run, tiny_recipe
 
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import network_of
-from edgehybrid.pruning.prune import Pruned, prune
+from edgehybrid.pruning.prune import Pruned, prune, tied
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.checkpoint import read_record
 from edgehybrid.training.loop import resume
 
 RECIPE = (
     "network.shortcut=none",
-    "network.placement.full_precision=[first, last, stage1, stage3]",
+    "network.placement.full_precision=[first, last, stage1, stage3_block1_conv2, stage3_block3_conv2]",
+    "network.placement.activations_only=[stage3_block2_conv1, stage3_block2_conv2]",
+    "network.placement.weights_only=[stage3_block3_conv1]",
     "training.epochs=1",
 )
 
@@ -38,11 +41,35 @@ def test_the_new_run_has_the_weights_that_were_asked_for_and_costs_less(found: P
     assert found.run.name.startswith("digits_pruned-")
 
 
-def test_a_reader_of_signs_is_marked(found: Pruned) -> None:
+def test_a_reader_of_signs_is_marked_whatever_its_weights_are(found: Pruned) -> None:
     marked = {layer.name: layer.reads_signs for layer in found.layers}
+    # Read by 1-bit filters and by those in full precision.
     assert marked["stage1_block3_conv2"]
+    assert marked["stage3_block2_conv1"]
+    # Read as it is, by filters in full precision and by 1-bit ones.
     assert not marked["stage1_block1_conv1"]
-    assert not marked["stage3_block1_conv1"]
+    assert not marked["stage3_block2_conv2"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept", "expected"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], 2, 4),
+        ([1.0, 1.0, 1.0, 1.0], 4, 0),
+        ([0.9, 0.5, 1 + 1e-7, 1.0, 0.5], 1, 2),
+        ([0.9, 0.5, 1.0, 1.0, 0.5], 2, 0),
+        ([0.9, 0.5, 1.0, 1.0, 0.5], 4, 2),
+        ([0.0, 0.0], 1, 2),
+    ],
+)
+def test_filters_of_which_the_place_decides(scores: list[float], kept: int, expected: int) -> None:
+    assert tied(np.array(scores), kept) == expected
+
+
+def test_a_note_says_where_equal_scores_decided_nothing(found: Pruned) -> None:
+    for layer in found.layers:
+        notes = [note for note in found.notes if f"filters of {layer.name} have one and the same score" in note]
+        assert len(notes) == (layer.tied > 0)
 
 
 def test_its_training_begins_with_the_pruned_weights(found: Pruned) -> None:
