@@ -64,14 +64,14 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
         RecipeError: the recipe describes an impossible network.
         UsageError: the table lacks a constant.
     """
-    network = network_of(recipe)
-    fraction = recipe.network.placement.float_fraction
-    return RecipeCost(
-        recipe.name,
-        cost_of_network(_with_split(network, fraction, rules), rules, table),
-        *references_of(recipe, rules, table),
-        peak_activation_bits(network),
-    )
+    own = network_cost_of(recipe, rules, table)
+    return RecipeCost(recipe.name, own, *references_of(recipe, rules, table), peak_activation_bits(network_of(recipe)))
+
+
+def network_cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = None) -> NetworkCost:
+    """``cost_of`` without the references. Raises the same."""
+    split = _with_split(network_of(recipe), recipe.network.placement.float_fraction, rules)
+    return cost_of_network(split, rules, table)
 
 
 def references_of(recipe: Recipe, rules: Rules, table: EnergyTable | None) -> tuple[NetworkCost, NetworkCost]:

@@ -6,8 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from edgehybrid.census.activation_memory import peak_activation_bits
 from edgehybrid.cost.moons import MoonsConstants, moons_constants
-from edgehybrid.cost.recipe_cost import RecipeCost, cost_of
+from edgehybrid.cost.network_cost import NetworkCost
+from edgehybrid.cost.recipe_cost import network_cost_of
 from edgehybrid.cost.rules import Rules, load_rules
 from edgehybrid.cost.tables import EnergyTable, find_table
 from edgehybrid.device.calibration import Calibration, read_calibration
@@ -117,7 +119,7 @@ class CostModel:
             RecipeError: an impossible network.
             EdgehybridError: a network that the calibration says nothing of.
         """
-        counted = cost_of(recipe, self._rules, self._table)
+        counted = network_cost_of(recipe, self._rules, self._table)
         found: dict[str, float] = {}
         for name in self.columns:
             found[name] = _FIGURES[name](self, recipe, counted)
@@ -158,15 +160,15 @@ class CostModel:
     def _predicted(self, recipe: Recipe) -> Prediction:
         return predict(self._calibration, work_of_network(network_of(recipe), "packed"), recipe.name, "packed")
 
-    def _moons_uj(self, counted: RecipeCost) -> float:
-        return self._moons.energy_of([cost.layer for cost in counted.network.layers]).total_pj / _PJ_PER_UJ
+    def _moons_uj(self, counted: NetworkCost) -> float:
+        return self._moons.energy_of([cost.layer for cost in counted.layers]).total_pj / _PJ_PER_UJ
 
 
-_FIGURES: Mapping[str, Callable[[CostModel, Recipe, RecipeCost], float]] = {
-    "energy_model_uj": lambda model, recipe, counted: counted.network.energy_uj,
+_FIGURES: Mapping[str, Callable[[CostModel, Recipe, NetworkCost], float]] = {
+    "energy_model_uj": lambda model, recipe, counted: counted.energy_uj,
     "moons_energy_uj": lambda model, recipe, counted: model._moons_uj(counted),
-    "memory_model_bits": lambda model, recipe, counted: counted.network.memory_bits,
-    "peak_activation_packed_bits": lambda model, recipe, counted: counted.peak_activation_bits[1],
+    "memory_model_bits": lambda model, recipe, counted: counted.memory_bits,
+    "peak_activation_packed_bits": lambda model, recipe, counted: peak_activation_bits(network_of(recipe))[1],
     "latency_ms_predicted": lambda model, recipe, counted: model._predicted(recipe).latency_ms_predicted,
 }
 

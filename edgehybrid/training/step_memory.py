@@ -30,9 +30,11 @@ GRADIENT_MAPS = 3
 HESSIAN_MAPS = 6
 # Vectors of all weights that Lanczos keeps, and the few that a product makes.
 LANCZOS_VECTORS = 25
-# training.memory low: for each element of the largest map, what is made on the way of it, in 16 and in 32 bits; fitted
-# to the measurements.
-LOW_TRANSIENT_BYTES = 20
+# training.memory low: for each element of the largest map, the map read and the one made, in 16 bits, and what a part
+# of the batch takes; fitted to benchmarks/training_memory.json.
+LOW_TRANSIENT_BYTES = 8
+# Float32 numbers for each weight of the largest layer: its gradient while it is applied, and copies on the way of it.
+LOW_NUMBERS_OF_LARGEST = 3
 LOW_MAP_BYTES = 2
 # The batch that is trained on, two that wait, and the one that is being made.
 BATCHES = 4
@@ -228,6 +230,8 @@ def _weight_bytes(network: Network, training: Training) -> int:
     """Bytes of weights and of all that is kept for each."""
     quantised = sum(layer.weights // layer.out_channels * layer.quantised_filters for layer in network)
     numbers = NUMBERS_A_WEIGHT * (network.weights - quantised) + NUMBERS_A_QUANTISED_WEIGHT * quantised
+    if training.memory == "low":
+        numbers = network.weights + LOW_NUMBERS_OF_LARGEST * max(layer.weights for layer in network)
     if training.gradient_accumulation > 1:
         numbers += network.weights
     if isinstance(training.optimizer, Bop):

@@ -1,5 +1,6 @@
 """The model of a training step's memory against measurements and counts by hand, and what is refused by it."""
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import training_memory
 from processes import COMMAND, finish, modules_after, refuse, start
 
 from edgehybrid.errors import EdgehybridError
@@ -259,6 +261,22 @@ def test_the_command_refuses_before_it_makes_a_run_folder(tmp_path: Path) -> Non
         "which this process can get",
         "--set training.gradient_accumulation=",
     )
+
+
+def test_the_low_memory_pass_takes_what_the_model_says() -> None:
+    """Against the committed measurements: the process before the first step, and the peak over it."""
+    for row in json.loads((Path(training_memory.__file__).parent / "training_memory.json").read_text()):
+        if row["memory"] == "standard":
+            continue
+        shown, name, changes, batch = next(
+            case for case in training_memory.CASES if (case[0], case[3]) == (row["network"], row["batch"])
+        )
+        settings = ("training.memory=low", f"training.batch_size={batch}", "training.optimizer.kind=adam")
+        modelled = demand(name, *changes, *settings)
+        measured = (row["before_mib"] + row["peak_over_before_mib"]) * 2**20
+        # As far off as that of a standard step may be (MOST_OVER_MODEL).
+        assert modelled.peak_bytes == pytest.approx(measured, rel=0.2), shown
+        assert measured <= modelled.needed_bytes
 
 
 @pytest.mark.slow
