@@ -15,7 +15,7 @@ from edgehybrid import results
 
 COMMANDS = (
     *("train", "convert", "evaluate", "benchmark", "devices", "cost", "explain"),
-    *("significance", "prune", "calibrate", "predict", "proxy", "results", "report", "demo"),
+    *("search", "significance", "prune", "calibrate", "predict", "proxy", "results", "report", "demo"),
 )
 
 
