@@ -87,6 +87,7 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     table = ReportTable("t", ("a",), (("x",),))
     whole = replace(
         DOCUMENT,
+        searches=(PLOT,),
         layers=(PLOT,),
         training=(PLOT,),
         parts=(replace(table, title="p"),),
@@ -95,7 +96,7 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     )
     elements = Elements(html_page(whole))
     targets = [str(attributes["href"])[1:] for attributes in elements.named("a")]
-    assert len(targets) == 11
+    assert len(targets) == 12
     assert targets == [attributes["id"] for attributes in elements.named("h2")]
 
 
@@ -110,6 +111,8 @@ def filled_with(text: str) -> Document:
         times=table,
         evidence=table,
         boards=table,
+        searches=(plot,),
+        fronts=(table,),
         plots=(plot,),
         layers=(plot,),
         parts=(table,),
