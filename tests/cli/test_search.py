@@ -102,16 +102,18 @@ def test_help_loads_neither_optuna_nor_tensorflow() -> None:
 
 @pytest.mark.slow
 def test_the_documented_search_finds_a_better_network_than_the_shipped_one(tmp_path: Path) -> None:
-    """In ten minutes, at least as accurate as the recipe digits on the test images, at lower modelled energy."""
-    trained = call(["train", "digits", "--json"], tmp_path)
-    assert trained.returncode == 0, trained.stderr
-    shipped = json.loads(trained.stdout)["top1_percent"]
-    energy = json.loads(call(["cost", "digits", "--json"], tmp_path).stdout)["energy_uj"]
-    # Ten minutes on two idle cores train some twenty networks; here they are counted, not the minutes.
-    found = call(["search", "digits", "--trials", "20", "--json"], tmp_path)
+    """At least as accurate as the network of the recipe digits, which is tried first, at lower modelled energy."""
+    # Ten minutes on two idle cores train more; here they are counted, not the minutes.
+    found = call(["search", "digits", "--trials", "8", "--out", "out", "--json"], tmp_path)
     assert found.returncode == 0, found.stderr
-    front = json.loads(found.stdout)["front"]
-    assert [one for one in front if one["top1_percent"] >= shipped and one["energy_model_uj"] < energy], (
-        front,
-        shipped,
-    )
+    trials = json.loads((tmp_path / "out" / "study.json").read_text())["trials"]
+    shipped = trials[0]
+    energy = json.loads(call(["cost", "digits", "--json"], tmp_path).stdout)["energy_uj"]
+    assert shipped["costs"]["energy_model_uj"] == pytest.approx(energy)
+    better = [
+        one
+        for one in json.loads(found.stdout)["front"]
+        if one["top1_validation_percent"] >= shipped["top1_validation_percent"] and one["energy_model_uj"] < energy
+    ]
+    assert better, (found.stdout, shipped)
+    assert all(one["top1_percent"] > 90 for one in better)

@@ -11,7 +11,7 @@ from postgres import server
 from processes import COMMAND, call, finish, start, wait_until
 from small_spaces import SPACE, write_space
 
-TRIALS = 8
+TRIALS, EPOCHS = 5, 10
 
 
 def lines_of(folder: Path) -> int:
@@ -29,7 +29,7 @@ def kill_in_training(worker: subprocess.Popen[str], runs: Path) -> str:
     found: list[Path] = []
 
     def is_amid() -> bool:
-        found[:] = [run for run in its_runs() if 1 <= lines_of(run) < 12]
+        found[:] = [run for run in its_runs() if 1 <= lines_of(run) < EPOCHS - 2]
         return bool(found)
 
     wait_until(is_amid, worker)
@@ -40,7 +40,7 @@ def kill_in_training(worker: subprocess.Popen[str], runs: Path) -> str:
 
 @pytest.mark.postgres
 def test_two_of_four_workers_are_killed(tmp_path: Path) -> None:
-    space = write_space(tmp_path, SPACE.replace("epochs: 4", "epochs: 14"))
+    space = write_space(tmp_path, SPACE.replace("epochs: 4", f"epochs: {EPOCHS}"))
     with server() as url:
         options = ["--storage", url, "--heartbeat", "1", "--runs", "runs", "--screen", "20", "--json"]
         command = ["search", str(space), "--trials", str(TRIALS), *options]
@@ -64,5 +64,5 @@ def test_two_of_four_workers_are_killed(tmp_path: Path) -> None:
     assert {one["run"] for one in trained} == folders
     assert len(folders) == len(trained)
     assert set(killed) <= folders
-    assert all(lines_of(tmp_path / "runs" / run) == 14 for run in folders)
+    assert all(lines_of(tmp_path / "runs" / run) == EPOCHS for run in folders)
     assert all(document["trained"] <= TRIALS + 1 for document in documents)
