@@ -30,7 +30,7 @@ class Member:
     excluded: str | None = None
 
 
-def test_accuracies(study: Study, front: Sequence[TrialRecord], runs: Path) -> tuple[list[Member], list[str]]:
+def with_test_accuracy(study: Study, front: Sequence[TrialRecord], runs: Path) -> tuple[list[Member], list[str]]:
     """The front with its accuracy on the test images, and a note on each member that has none.
 
     A network's test accuracy is measured once, and kept in the study.

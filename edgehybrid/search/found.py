@@ -10,7 +10,7 @@ from typing import Any
 from edgehybrid.search.candidate import Judge, Screening
 from edgehybrid.search.columns import CostModel, check_columns, sampled_objectives
 from edgehybrid.search.export import trial_rows, write_study
-from edgehybrid.search.finish import Member, measured_on, test_accuracies
+from edgehybrid.search.finish import Member, measured_on, with_test_accuracy
 from edgehybrid.search.front import Cheapest, as_columns, cheapest_at, front_of
 from edgehybrid.search.search import Worker
 from edgehybrid.search.space import Space
@@ -119,7 +119,7 @@ def search(space: Space, runs: Path, store: Path, wishes: Wishes, say: Callable[
     ends = float("inf") if wishes.hours is None else began + 3600 * wishes.hours
     finished = worker.run(wishes.trials, ends) if wishes.trials else True
     kept = study.kept()
-    members, notes = test_accuracies(study, front_of(kept, sampled_objectives(space.settings)), runs)
+    members, notes = with_test_accuracy(study, front_of(kept, sampled_objectives(space.settings)), runs)
     if wishes.device is not None:
         members = measured_on(wishes.device, study, members, runs, store, say)
     trials = study.trials()

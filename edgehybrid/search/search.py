@@ -103,6 +103,11 @@ class Worker:
                 # Optuna's last trial of this process has failed: by the user's will.
                 self._study.put_back(self._number)
                 raise
+            except ValueError as error:
+                # What Optuna says when another worker has taken this one for dead, and its trial with it.
+                if "Cannot tell a FAIL trial" not in str(error):
+                    raise
+                self._say(f"#{self._number}: taken over by another worker, which had no sign of life from this one")
 
     def _draw_anew(self, records: list[TrialRecord]) -> bool:
         """Enqueues random candidates that fit and are new; False if there are none."""

@@ -1,9 +1,12 @@
 """The study: what was tried, in a database that machines may share. Optuna keeps it and chooses what is next."""
 
 import contextlib
+import os
+import platform
 import random
 import time
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,11 +164,11 @@ def open_study(space: Space, storage: str | None, runs: Path, resumes: bool, hea
         study = optuna.create_study(
             study_name=space.name,
             storage=database,
-            sampler=_sampler(space),
             directions=directions,
             load_if_exists=True,
         )
         found = Study(space, study, not is_there)
+        study.sampler = _sampler(space, found)
         _check_or_write_identity(found, url)
     return found
 
@@ -204,11 +207,16 @@ def _file_url(runs: Path) -> str:
     return f"sqlite:///{(runs / FILE).resolve()}"
 
 
-def _sampler(space: Space) -> Any:
+def _sampler(space: Space, study: Study) -> Any:
     optuna, settings = _optuna(), space.settings
+    seed = settings.seed
+    if not study.created:
+        # With the seed of the first worker, this one would draw what that has drawn.
+        drawn = f"{seed} {len(study.optuna.get_trials(deepcopy=False))} {platform.node()} {os.getpid()}"
+        seed = zlib.crc32(drawn.encode())
     if settings.sampler == "nsga2":
-        return optuna.samplers.NSGAIISampler(population_size=settings.population, seed=settings.seed)
-    return optuna.samplers.TPESampler(seed=settings.seed)
+        return optuna.samplers.NSGAIISampler(population_size=settings.population, seed=seed)
+    return optuna.samplers.TPESampler(seed=seed)
 
 
 def _check_or_write_identity(study: Study, url: str) -> None:

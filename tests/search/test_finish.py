@@ -10,12 +10,9 @@ from edgehybrid.recipe import Recipe
 from edgehybrid.results import read
 from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.search import finish
-from edgehybrid.search.finish import Member, measured_on, test_accuracies
+from edgehybrid.search.finish import Member, measured_on, with_test_accuracy
 from edgehybrid.search.search import Worker
 from edgehybrid.search.study import Study, open_study
-
-# Not a test, although its name begins like one.
-test_accuracies.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -41,8 +38,8 @@ def test_the_test_images_are_looked_at_once(study: Study, tmp_path: Path, monkey
     real = finish.evaluate_keras
     monkeypatch.setattr(finish, "evaluate_keras", lambda run: calls.append(run.name) or real(run))
     trials = study.kept()
-    (member,), notes = finish.test_accuracies(study, trials, tmp_path / "runs")
-    again, _ = finish.test_accuracies(study, trials, tmp_path / "runs")
+    (member,), notes = with_test_accuracy(study, trials, tmp_path / "runs")
+    again, _ = with_test_accuracy(study, trials, tmp_path / "runs")
     assert (again, notes) == ([member], [])
     assert calls == [trials[0].run]
     assert member.top1_percent is not None
@@ -50,7 +47,7 @@ def test_the_test_images_are_looked_at_once(study: Study, tmp_path: Path, monkey
 
 
 def test_a_run_on_another_machine_is_said(study: Study, tmp_path: Path) -> None:
-    (member,), (note,) = finish.test_accuracies(study, study.kept(), tmp_path / "elsewhere")
+    (member,), (note,) = with_test_accuracy(study, study.kept(), tmp_path / "elsewhere")
     assert member.top1_percent is None
     assert str(study.kept()[0].run) in note
     assert "--resume" in note

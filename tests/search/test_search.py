@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 from small_spaces import SPACE, fake_training, judge_of, small_space
 
 from edgehybrid.cost import cost_of
@@ -175,3 +176,34 @@ def test_it_ends_in_time_and_waits_for_others(tmp_path: Path, monkeypatch: pytes
     assert "trained" not in states(study)
     study.optuna.tell(other, [50.0, 1.0])
     assert worker.run(1, FOREVER)
+
+
+def test_a_worker_that_was_taken_for_dead_goes_on_with_the_next(tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    def asleep(recipe: Recipe, runs: Path, earlier: str | None, on_run: Any, on_epochs: Any) -> None:
+        if not taken:
+            taken.append(1)
+            # Another worker finds no heartbeat.
+            (running,) = study.optuna.get_trials(states=[TrialState.RUNNING])
+            study.optuna._storage.set_trial_state_values(running._trial_id, TrialState.FAIL)
+        fake_training(by_energy)(recipe, runs, earlier, on_run, on_epochs)
+
+    worker, study, said = worker_of(tmp_path, train=asleep)
+    worker.begin(20)
+    assert worker.run(2, FOREVER)
+    assert any("taken over" in line for line in said)
+    assert states(study).count("trained") >= 1
+
+
+def test_a_worker_that_joins_draws_others_than_the_first(tmp_path: Path) -> None:
+    text = SPACE.replace("{choices: [0.25, 0.5, 1.0]}", "{range: [0.25, 4.0]}")
+    drawn = []
+    for _ in range(3):
+        _, study, _ = worker_of(tmp_path, text=text)
+        domain = study.space.domains["network.width"]
+        study.optuna.optimize(
+            lambda trial, domain=domain: [float(domain.suggest(trial, "network.width"))] * 2, n_trials=1
+        )
+        drawn.append(study.optuna.trials[-1].params["network.width"])
+    assert len(set(drawn)) == 3
