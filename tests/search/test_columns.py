@@ -3,15 +3,21 @@
 from pathlib import Path
 
 import pytest
-from small_spaces import small_space
+from calibration_samples import PACKED_NS, samples, time_ms
+from small_spaces import SPACE, small_space
 
 from edgehybrid.census.activation_memory import peak_activation_bits
 from edgehybrid.cost import cost_of
 from edgehybrid.cost.moons import MoonsConstants
+from edgehybrid.device.calibrate import calibrate
+from edgehybrid.device.calibration import write_calibration
+from edgehybrid.device.work import work_of_network
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.networks import network_of
+from edgehybrid.search.candidate import Judge
 from edgehybrid.search.columns import COLUMNS, CostModel, check_columns, sampled_objectives
 from edgehybrid.search.settings import Search
+from edgehybrid.search.space import Space
 
 MOONS = {"dram_pj": 500.0, "weight_memory_bits": 1e6, "activation_memory_bits": 1e6}
 
@@ -72,3 +78,30 @@ def test_what_the_figures_are_made_of_is_read_before_anything_else(tmp_path: Pat
     ):
         with pytest.raises(EdgehybridError, match=part):
             CostModel(settings, tmp_path).check()
+
+
+def test_a_latency_is_predicted_with_its_interval_and_what_cannot_be_is_left_out(tmp_path: Path) -> None:
+    """Against a calibration of networks of the space itself, of known times a unit of work."""
+    space = small_space(tmp_path, text=SPACE.replace("[0.25, 0.5, 1.0]", "[0.25, 0.5, 1.0, 8.0]"))
+    works = [
+        work_of_network(
+            network_of(space.recipe({"network.width": width, "network.placement.bits.stage2": bits})), "packed"
+        )
+        for width in (0.25, 0.5, 1.0)
+        for bits in (1, 2)
+    ]
+    write_calibration(tmp_path / "here.json", calibrate(samples(works, PACKED_NS), "local", {}))
+    settings = Search(
+        objectives=("top1_percent", "latency_ms_predicted"),
+        limits={"latency_ms_predicted": 10},
+        calibration="here.json",
+    )
+    limited = Space(**{**space.__dict__, "settings": settings})
+    judge = Judge(limited, CostModel(settings, tmp_path))
+    one = judge.candidate(params[3])
+    assert one.fault is None
+    assert one.costs["latency_ms_predicted"] == pytest.approx(time_ms(works[3], PACKED_NS), rel=1e-6)
+    assert one.costs["latency_ms_low"] <= one.costs["latency_ms_predicted"] <= one.costs["latency_ms_high"]
+    wide = judge.candidate({"network.width": 8.0})
+    assert (wide.fault, wide.costs) == ("latency not predicted", {})
+    assert "outside of what was measured" in wide.words
