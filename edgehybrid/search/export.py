@@ -1,7 +1,7 @@
 """Files of a study: every trial with its recipe, figures and cost; and the recipes of the front, ready to train."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +86,7 @@ def write_study(out: Path, space: Space, rows: Sequence[Mapping[str, Any]], over
                 .to_short_yaml()
                 .encode()
             )
-    for path in contents:
-        if path.exists() and not overwrite:
-            raise EdgehybridError(
-                f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
-            )
+    refuse_existing(contents, overwrite)
     try:
         make_folder(out, exist_ok=True)
         write_together(contents)
@@ -99,3 +95,12 @@ def write_study(out: Path, space: Space, rows: Sequence[Mapping[str, Any]], over
             f"The study cannot be written: {error}.", received=out, next_step="Choose a folder that can be written."
         ) from error
     return recipes
+
+
+def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
+    """Refuses files that are there already, unless they may be replaced."""
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise EdgehybridError(
+                f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
+            )

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgehybrid.search.candidate import Judge, Screening
 from edgehybrid.search.columns import CostModel, check_columns, sampled_objectives
-from edgehybrid.search.export import trial_rows, write_study
+from edgehybrid.search.export import CSV_FILE, JSON_FILE, refuse_existing, trial_rows, write_study
 from edgehybrid.search.finish import Member, measured_on, with_test_accuracy
 from edgehybrid.search.front import Cheapest, as_columns, cheapest_at, front_of
 from edgehybrid.search.search import Worker
@@ -105,6 +105,9 @@ def search(space: Space, runs: Path, store: Path, wishes: Wishes, say: Callable[
         EdgehybridError: see ``check_columns``, ``open_study``, ``Worker``, ``measured_on``, ``write_study``.
     """
     check_columns(space.settings, wishes.device)
+    if wishes.out is not None:
+        # Before hours of training, not after.
+        refuse_existing([wishes.out / JSON_FILE, wishes.out / CSV_FILE], wishes.overwrite)
     model = CostModel(space.settings, space.source.parent)
     model.check()
     began = time.monotonic()

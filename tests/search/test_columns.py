@@ -83,13 +83,10 @@ def test_what_the_figures_are_made_of_is_read_before_anything_else(tmp_path: Pat
 def test_a_latency_is_predicted_with_its_interval_and_what_cannot_be_is_left_out(tmp_path: Path) -> None:
     """Against a calibration of networks of the space itself, of known times a unit of work."""
     space = small_space(tmp_path, text=SPACE.replace("[0.25, 0.5, 1.0]", "[0.25, 0.5, 1.0, 8.0]"))
-    works = [
-        work_of_network(
-            network_of(space.recipe({"network.width": width, "network.placement.bits.stage2": bits})), "packed"
-        )
-        for width in (0.25, 0.5, 1.0)
-        for bits in (1, 2)
+    params = [
+        {"network.width": width, "network.placement.bits.stage2": bits} for width in (0.25, 0.5, 1.0) for bits in (1, 2)
     ]
+    works = [work_of_network(network_of(space.recipe(each)), "packed") for each in params]
     write_calibration(tmp_path / "here.json", calibrate(samples(works, PACKED_NS), "local", {}))
     settings = Search(
         objectives=("top1_percent", "latency_ms_predicted"),

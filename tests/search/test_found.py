@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_spaces import fake_training, small_space
 
-from edgehybrid.errors import UsageError
+from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.search import found as module
 from edgehybrid.search.found import Wishes, search
 from edgehybrid.search.search import Worker
@@ -62,3 +62,12 @@ def test_a_column_without_its_source_is_refused_before_a_study_is_made(tmp_path:
     with pytest.raises(UsageError, match="moons"):
         search(space, tmp_path / "runs", tmp_path / "r.sqlite", wishes(), lambda _: None)
     assert not (tmp_path / "runs").exists()
+
+
+def test_files_that_are_there_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "study.json").write_text("kept")
+    with pytest.raises(EdgehybridError, match="exists already"):
+        search(small_space(tmp_path), tmp_path / "runs", tmp_path / "r", wishes(out=tmp_path / "out"), lambda _: None)
+    assert not (tmp_path / "runs").exists()
+    assert (tmp_path / "out" / "study.json").read_text() == "kept"
