@@ -1,7 +1,7 @@
 """What the networks of the front are measured in, when all are trained: test accuracy, and latency on a board."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -9,6 +9,7 @@ from edgehybrid.census.formats import Target
 from edgehybrid.evaluate import evaluate_keras
 from edgehybrid.runs.run_folder import RunFolder, open_run
 from edgehybrid.search.columns import MEASURED, keeps
+from edgehybrid.search.front import dominates
 from edgehybrid.search.study import Study, TrialRecord
 
 _TEST = "top1_percent"
@@ -21,7 +22,7 @@ class Member:
     Attributes:
         top1_percent: of the test images; None if its run is on another machine.
         latency_ms_median: measured; None without a board.
-        excluded: the limit that the measurement broke; None if none.
+        excluded: why the measurement takes it out: a limit, or another member that is better; None if it does not.
     """
 
     trial: TrialRecord
@@ -79,7 +80,26 @@ def measured_on(
             latency = study.fact(key)
             broken = limit is not None and latency is not None and not keeps(MEASURED, latency, limit)
             found.append(Member(member.trial, member.top1_percent, latency, f"limit {MEASURED}" if broken else None))
-    return found
+    return _by_measurement(found, study.space.settings.objectives)
+
+
+def _by_measurement(members: Sequence[Member], objectives: Sequence[str]) -> list[Member]:
+    """Takes out what another member beats, where the measured latency is an objective; before, it was a prediction."""
+    if MEASURED not in objectives:
+        return list(members)
+    rivals = [_figures(one) for one in members if one.excluded is None and one.latency_ms_median is not None]
+    return [
+        replace(one, excluded="beaten as measured")
+        if one.excluded is None
+        and one.latency_ms_median is not None
+        and any(dominates(rival, _figures(one), objectives) for rival in rivals)
+        else one
+        for one in members
+    ]
+
+
+def _figures(member: Member) -> dict[str, float]:
+    return {**member.trial.figures, MEASURED: float(member.latency_ms_median or 0.0)}
 
 
 def _run_of(trial: TrialRecord, runs: Path) -> RunFolder | None:

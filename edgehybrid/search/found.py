@@ -51,7 +51,7 @@ class Found:
     Attributes:
         finished: whether as many networks were trained as were asked for.
         front: members that break no limit.
-        excluded: members whose measured latency breaks the limit.
+        excluded: members whose measured latency breaks the limit, or is worse than another's.
         recipes: files of the front's recipes.
     """
 

@@ -18,13 +18,14 @@ def front_of(trials: Sequence[TrialRecord], objectives: Sequence[str]) -> list[T
 
     One dominates another if it is as good in each objective, and better in one.
     """
-    found = [one for one in trials if not any(_dominates(other, one, objectives) for other in trials)]
+    found = [one for one in trials if not any(dominates(other.figures, one.figures, objectives) for other in trials)]
     different = {tuple(one.figures[name] for name in objectives): one for one in reversed(found)}
     return sorted(different.values(), key=lambda one: one.figures[objectives[-1]])
 
 
-def _dominates(one: TrialRecord, other: TrialRecord, objectives: Sequence[str]) -> bool:
-    pairs = [(name, one.figures[name], other.figures[name]) for name in objectives]
+def dominates(one: Mapping[str, float], other: Mapping[str, float], objectives: Sequence[str]) -> bool:
+    """Whether figures by column are as good as others in each objective, and better in one."""
+    pairs = [(name, one[name], other[name]) for name in objectives]
     return all(is_better_or_equal(*pair) for pair in pairs) and any(mine != its for _, mine, its in pairs)
 
 

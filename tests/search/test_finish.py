@@ -12,7 +12,7 @@ from edgehybrid.runs.run_folder import RunFolder
 from edgehybrid.search import finish
 from edgehybrid.search.finish import Member, measured_on, with_test_accuracy
 from edgehybrid.search.search import Worker
-from edgehybrid.search.study import Study, open_study
+from edgehybrid.search.study import Study, TrialRecord, open_study
 
 
 @pytest.fixture
@@ -65,3 +65,21 @@ def test_a_member_is_measured_once_and_its_row_logged(study: Study, tmp_path: Pa
     strict = Study(study.space.__class__(**{**study.space.__dict__, "settings": settings}), study.optuna, False)
     (out,) = measured_on("local", strict, members, tmp_path / "runs", store, said.append)
     assert out.excluded == "limit latency_ms_median"
+
+
+def test_the_measured_latency_as_an_objective_decides_over_the_predicted_one() -> None:
+    def member(number: int, top1: float, predicted: float, measured: float | None) -> Member:
+        costs = {"latency_ms_predicted": predicted}
+        trial = TrialRecord(number, "trained", {}, costs, (top1,), "run", "here", None, 1.0)
+        return Member(trial, None, measured)
+
+    # By prediction all are on the front; the second is slower and worse than the first, as measured.
+    members = [
+        member(0, 90.0, 3.0, 1.0),
+        member(1, 80.0, 2.0, 1.5),
+        member(2, 70.0, 1.0, 0.5),
+        member(3, 60.0, 0.5, None),
+    ]
+    found = finish._by_measurement(members, ["top1_percent", "latency_ms_median"])
+    assert [one.excluded for one in found] == [None, "beaten as measured", None, None]
+    assert finish._by_measurement(members, ["top1_percent", "latency_ms_predicted"]) == members
