@@ -12,7 +12,7 @@ from edgehybrid.recipe import Recipe, load_recipe, recipe_names
 from edgehybrid.search.columns import ACCURACY, MEASURED, CostModel, is_better_or_equal, keeps
 from edgehybrid.search.space import Params, Space
 
-IMPOSSIBLE, UNPREDICTED = "impossible network", "latency not predicted"
+IMPOSSIBLE, UNKNOWN = "impossible network", "figure not known"
 
 
 class Known(NamedTuple):
@@ -65,7 +65,7 @@ class Judge:
         try:
             costs = self._model.costs(recipe)
         except EdgehybridError as error:
-            return {}, (UNPREDICTED, error.what)
+            return {}, (UNKNOWN, error.what)
         for name, limit in self._space.settings.limits.items():
             if name not in (ACCURACY, MEASURED) and not keeps(name, costs[name], limit):
                 return costs, (f"limit {name}", f"{name} {costs[name]:.6g}, at most {limit:g} allowed")
@@ -116,7 +116,9 @@ class Screening:
             f"No network of the space may be trained: of {self.candidates:,} candidates none fits.",
             received="; ".join(parts),
             allowed="; ".join(reach) or None,
-            next_step="Raise the limit that excludes most, or open the space to smaller networks.",
+            next_step="Raise the limit that excludes most, or open the space to smaller networks."
+            if any(fault not in (IMPOSSIBLE, UNKNOWN) for fault in self.faults)
+            else "Change the fields that this is about.",
         )
 
 

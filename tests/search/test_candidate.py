@@ -48,6 +48,14 @@ def test_a_space_without_a_network_that_fits_says_which_limit_excludes_all(tmp_p
     assert "memory_model_bits:" not in str(refusal.value)
 
 
+def test_a_space_of_impossible_networks_speaks_of_no_limit(tmp_path: Path) -> None:
+    space = small_space(tmp_path, text=SPACE.replace("stage2:", "stage9:"))
+    with pytest.raises(EdgehybridError, match="impossible network: 9") as refusal:
+        screen(space, judge_of(space), 9).check(space)
+    assert "names nothing in this network" in str(refusal.value)
+    assert "limit" not in str(refusal.value)
+
+
 def test_known_designs_are_those_that_fit_each_once(tmp_path: Path) -> None:
     space = small_space(tmp_path)
     # digits and hybrid_res_a are one network here.

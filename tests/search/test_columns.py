@@ -100,5 +100,5 @@ def test_a_latency_is_predicted_with_its_interval_and_what_cannot_be_is_left_out
     assert one.costs["latency_ms_predicted"] == pytest.approx(time_ms(works[3], PACKED_NS), rel=1e-6)
     assert one.costs["latency_ms_low"] <= one.costs["latency_ms_predicted"] <= one.costs["latency_ms_high"]
     wide = judge.candidate({"network.width": 8.0})
-    assert (wide.fault, wide.costs) == ("latency not predicted", {})
+    assert (wide.fault, wide.costs) == ("figure not known", {})
     assert "outside of what was measured" in wide.words
