@@ -97,9 +97,11 @@ class Space:
 
     @property
     def sha256(self) -> str:
-        """Hash of what is searched and how: equal for two files that mean the same."""
+        """Hash of what is searched and how: equal for two files that mean the same, whatever they say of it."""
         domains = {name: repr(domain) for name, domain in self.domains.items()}
-        meaning = [self.data, domains, self.settings.model_dump(mode="json")]
+        data = {key: value for key, value in self.data.items() if key != "description"}
+        # Without defaults: a later version may have more of them.
+        meaning = [data, domains, self.settings.model_dump(mode="json", exclude_defaults=True)]
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 
