@@ -1,8 +1,38 @@
 """Writes files that are whole or absent, also after a crash or a power loss. Modes follow the user's umask."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from edgehybrid.errors import EdgehybridError
+
+
+def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
+    """Raises EdgehybridError for an output that is there already, unless it may be replaced."""
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise EdgehybridError(
+                f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
+            )
+
+
+def write_output(what: str, contents: Mapping[Path, bytes]) -> None:
+    """``write_together`` in folders that are made where they are missing.
+
+    Args:
+        what: that is written, as the beginning of a sentence.
+
+    Raises:
+        EdgehybridError: a folder cannot be made, or a file not be written.
+    """
+    try:
+        for path in contents:
+            make_folder(path.parent, exist_ok=True)
+        write_together(contents)
+    except OSError as error:
+        raise EdgehybridError(
+            f"{what} cannot be written: {error}.", next_step="Choose a folder that can be written."
+        ) from error
 
 
 def make_folder(path: Path, exist_ok: bool = False) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from disks import calls_of_a_new_folder, calls_of_a_write, record_calls
 
-from edgehybrid.files import make_folder, write_atomically, write_together
+from edgehybrid.errors import EdgehybridError
+from edgehybrid.files import make_folder, refuse_existing, write_atomically, write_output, write_together
 
 
 def test_an_atomic_write_replaces_the_old_content(tmp_path: Path) -> None:
@@ -85,3 +86,21 @@ def test_the_users_umask_decides_who_may_read(umask: int, mode: int, tmp_path: P
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+def test_an_existing_output_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_text("kept")
+    refuse_existing([tmp_path / "absent"], overwrite=False)
+    refuse_existing([there], overwrite=True)
+    with pytest.raises(EdgehybridError, match="there exists already") as refusal:
+        refuse_existing([tmp_path / "absent", there], overwrite=False)
+    assert "--overwrite" in str(refusal.value)
+
+
+def test_an_output_makes_its_folders_or_says_why_not(tmp_path: Path) -> None:
+    write_output("The page", {tmp_path / "a" / "b" / "page": b"one"})
+    assert (tmp_path / "a" / "b" / "page").read_bytes() == b"one"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EdgehybridError, match="The page cannot be written"):
+        write_output("The page", {tmp_path / "file" / "page": b"one"})

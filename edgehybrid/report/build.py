@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgehybrid.csv_text import to_csv
 from edgehybrid.errors import EdgehybridError
-from edgehybrid.files import make_folder, write_together
+from edgehybrid.files import refuse_existing, write_output
 from edgehybrid.recipe import load_recipe, recipe_names
 from edgehybrid.report.board_tables import boards_table, evidence_table
 from edgehybrid.report.document import Document
@@ -95,14 +95,11 @@ def build_report(
             next_step="Run 'edgehybrid benchmark' to measure one, or 'edgehybrid demo'.",
         )
     page_file, markdown_file, csv_file = report_files(out_folder)
-    for path in (page_file, markdown_file, csv_file):
-        if path.exists() and not overwrite:
-            raise EdgehybridError(
-                f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
-            )
+    refuse_existing((page_file, markdown_file, csv_file), overwrite)
     entries, refused = sort_by_origin(rows, runs_folder)
     document = _document(entries, refused, runs_folder, profiles, studies)
-    _write_files({page_file: html_page(document), markdown_file: markdown_report(document), csv_file: _csv(entries)})
+    texts = {page_file: html_page(document), markdown_file: markdown_report(document), csv_file: _csv(entries)}
+    write_output("The report", {path: text.encode() for path, text in texts.items()})
     return Report(
         page_file,
         markdown_file,
@@ -129,7 +126,7 @@ def _document(
     shipped = [load_recipe(name) for name in recipe_names()]
     measured, not_drawn = measured_points(entries)
     training, no_curves = training_plots(entries, runs_folder)
-    tried, fronts = searches(studies, shipped)
+    tried, fronts = searches(studies)
     return Document(
         title=TITLE,
         comparisons=compare_with_twins(entries),
@@ -154,14 +151,3 @@ def _csv(entries: Sequence[Entry]) -> str:
     """Every field of the rows that are shown, and their numbers in the report."""
     rows = [{"number": entry.number, **entry.row.as_dict()} for entry in entries]
     return to_csv(rows, ["number", *Row.model_fields]) + "\n"
-
-
-def _write_files(contents: dict[Path, str]) -> None:
-    try:
-        for path in contents:
-            make_folder(path.parent, exist_ok=True)
-        write_together({path: text.encode() for path, text in contents.items()})
-    except OSError as error:
-        raise EdgehybridError(
-            f"The report cannot be written: {error}.", next_step="Choose a folder that can be written."
-        ) from error

@@ -1,24 +1,18 @@
 """Reads what ``edgehybrid search --out`` wrote, and draws it: accuracy against cost, and the front as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgehybrid.cost import cost_of
-from edgehybrid.cost.rules import load_rules
-from edgehybrid.cost.tables import find_table
 from edgehybrid.errors import UsageError
-from edgehybrid.recipe import Recipe
 from edgehybrid.report.document import NOTHING, Key, Panel, Plot, ReportTable, number
 from edgehybrid.report.pareto import pareto_front
 from edgehybrid.report.plots import HEIGHT, WIDTH, labels, plane
 from edgehybrid.svg import RING, axes, element, line, mark, marks, round_range
 
 ACCURACY = "top1_validation_percent"
-# Columns that a published network has, too: modelled, as the study's.
-_MODELLED = {"energy_model_uj": "energy_uj", "memory_model_bits": "memory_bits"}
 _TRIED, _FRONT, _PUBLISHED = "s0", "s1", "s5"
 
 
@@ -35,6 +29,16 @@ class _Trial(BaseModel):
     costs: dict[str, float]
 
 
+class _Published(BaseModel):
+    """A network of the paper: its printed accuracy, and its cost as the study counts it."""
+
+    model_config = ConfigDict(strict=True)
+
+    recipe: str
+    top1_percent: float
+    costs: dict[str, float]
+
+
 class _Study(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -42,23 +46,21 @@ class _Study(BaseModel):
     data: dict[str, Any]
     objectives: Annotated[list[str], Field(min_length=1)]
     columns: dict[str, str]
-    rules: str
-    table: str
     trials: list[_Trial]
+    published: list[_Published]
 
 
-def searches(files: Sequence[Path], shipped: Sequence[Recipe]) -> tuple[tuple[Plot, ...], tuple[ReportTable, ...]]:
+def searches(files: Sequence[Path]) -> tuple[tuple[Plot, ...], tuple[ReportTable, ...]]:
     """A plot and a table of the front for each study.
 
     Args:
         files: ``study.json`` of ``edgehybrid search --out``.
-        shipped: recipes, those with published figures among them.
 
     Raises:
         UsageError: a file that is no such study.
     """
     studies = [_read(path) for path in files]
-    return tuple(_plot(study, shipped) for study in studies), tuple(_table(study) for study in studies)
+    return tuple(map(_plot, studies)), tuple(map(_table, studies))
 
 
 def _read(path: Path) -> _Study:
@@ -73,51 +75,37 @@ def _read(path: Path) -> _Study:
         ) from error
 
 
-def _plot(study: _Study, shipped: Sequence[Recipe]) -> Plot:
+def _plot(study: _Study) -> Plot:
     trained = [one for one in study.trials if one.state == "trained" and one.top1_validation_percent is not None]
     names = [name for name in study.objectives if name != ACCURACY] or ["energy_model_uj"]
-    published = _published(study, shipped)
-    panels = tuple(
-        _panel(study, name, [one for one in trained if name in one.costs], published.get(name, {})) for name in names
-    )
+    panels = tuple(_panel(study, name, [one for one in trained if name in one.costs]) for name in names)
     caption = f"{len(trained)} networks were trained. The line joins those that no other one beats."
     legend = [
         Key(element(14, 14, [mark(0, 7, 7, _TRIED)]), "trained, accuracy of the validation images"),
         Key(element(14, 14, [mark(1, 7, 7, _FRONT)]), "on the front"),
     ]
-    if published:
+    if study.published:
         caption += " Hollow: accuracy published by the paper, of the test images; cost modelled as the others'."
         legend.append(Key(element(14, 14, [mark(RING, 7, 7, _PUBLISHED)]), "published"))
     return Plot(f"Search {study.space} on {study.data.get('dataset')}", caption, panels, tuple(legend))
 
 
-def _published(study: _Study, shipped: Sequence[Recipe]) -> Mapping[str, Mapping[str, tuple[float, float]]]:
-    """By column and name: modelled cost, and published accuracy, of networks on the study's data."""
-    found: dict[str, dict[str, tuple[float, float]]] = {}
-    for recipe in shipped:
-        if recipe.published is None or recipe.data.dataset != study.data.get("dataset"):
-            continue
-        cost = cost_of(recipe, load_rules(study.rules), find_table(study.table)).network
-        for column, figure in _MODELLED.items():
-            found.setdefault(column, {})[recipe.name] = (getattr(cost, figure), recipe.published.top1_percent)
-    return found
-
-
-def _panel(study: _Study, name: str, trained: Sequence[_Trial], published: Mapping[str, tuple[float, float]]) -> Panel:
+def _panel(study: _Study, name: str, trained: Sequence[_Trial]) -> Panel:
     points = [(one.costs[name], float(one.top1_validation_percent or 0.0)) for one in trained]
     front = [(trained[place], points[place]) for place in pareto_front(points, more_is_better=False)]
+    published = [(one.recipe, (one.costs[name], one.top1_percent)) for one in study.published if name in one.costs]
     words = study.columns.get(name, name)
     description = f"Search {study.space}: top-1 accuracy against {words}. {len(points)} networks. Front: " + "; ".join(
         f"#{one.trial} {y:.2f} % at {x:.4g}" for one, (x, y) in front
     )
     if not points:
         return Panel(description, element(WIDTH, HEIGHT, []), title="No network was trained.")
-    every = [*points, *published.values()]
+    every = [*points, *(point for _, point in published)]
     low, high = round_range([y for _, y in every], 5.0)
     x_scale, y_scale = plane(round_range([x for x, _ in every], floor=0.0), (max(low, 0.0), min(high, 100.5)))
     parts = axes(x_scale, y_scale, words, "top-1 accuracy, %")
     parts.append(line([(x_scale(x), y_scale(y)) for _, (x, y) in front], _FRONT))
-    for recipe, (x, y) in published.items():
+    for recipe, (x, y) in published:
         said = f"{y:.2f} % at {x:.4g}"
         parts.append(marks(RING, [(x_scale(x), y_scale(y), said)], _PUBLISHED, f"{recipe} (published)"))
     on_front = {one.trial for one, _ in front}

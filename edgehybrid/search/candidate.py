@@ -4,22 +4,21 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from edgehybrid.errors import EdgehybridError, RecipeError
 from edgehybrid.networks import check_trainable
 from edgehybrid.recipe import Recipe, load_recipe, recipe_names
-from edgehybrid.search.columns import ACCURACY, MEASURED, CostModel, is_better_or_equal, keeps
+from edgehybrid.search.columns import (
+    ACCURACY,
+    MEASURED,
+    CostModel,
+    cost_objectives,
+    is_better_or_equal,
+    sampled_objectives,
+)
 from edgehybrid.search.space import Params, Space
 
 IMPOSSIBLE, UNKNOWN = "impossible network", "figure not known"
-
-
-class Known(NamedTuple):
-    """What is known of a trained network: figures by column, accuracy among them."""
-
-    params: Params
-    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -67,27 +66,28 @@ class Judge:
         except EdgehybridError as error:
             return {}, (UNKNOWN, error.what)
         for name, limit in self._space.settings.limits.items():
-            if name not in (ACCURACY, MEASURED) and not keeps(name, costs[name], limit):
+            if name not in (ACCURACY, MEASURED) and not is_better_or_equal(name, costs[name], limit):
                 return costs, (f"limit {name}", f"{name} {costs[name]:.6g}, at most {limit:g} allowed")
         return costs, None
 
 
-def beaten_by(candidate: Candidate, trained: Sequence[Known], space: Space) -> Known | None:
-    """A trained network that the candidate cannot beat, whatever its accuracy will be; None if there is none.
+def is_beaten(candidate: Candidate, trained: Sequence[Mapping[str, float]], space: Space) -> bool:
+    """Whether there is a trained network that the candidate cannot beat, whatever its accuracy will be.
 
-    It costs no more in any objective, and is as accurate as counts: ``search.enough_top1_percent``, or, where accuracy
-    is no objective, the limit of it. So nothing that could join the front is left out.
+    That costs no more in any objective, and is as accurate as counts: ``search.enough_top1_percent``, or, where
+    accuracy is no objective, the limit of it. So nothing that could join the front is left out.
+
+    Args:
+        trained: figures by column of each network, accuracy among them.
     """
     settings = space.settings
-    objectives = [name for name in settings.objectives if name in candidate.costs]
+    objectives = cost_objectives(sampled_objectives(settings))
     counts = settings.enough_top1_percent if ACCURACY in settings.objectives else settings.limits.get(ACCURACY, 0.0)
-    for known in trained:
-        is_accurate = known.figures[ACCURACY] >= counts
-        if is_accurate and all(
-            is_better_or_equal(name, known.figures[name], candidate.costs[name]) for name in objectives
-        ):
-            return known
-    return None
+    return any(
+        figures[ACCURACY] >= counts
+        and all(is_better_or_equal(name, figures[name], candidate.costs[name]) for name in objectives)
+        for figures in trained
+    )
 
 
 @dataclass

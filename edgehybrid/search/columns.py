@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgehybrid.census.activation_memory import peak_activation_bits
+from edgehybrid.cost.energy import PJ_PER_UJ
 from edgehybrid.cost.moons import MoonsConstants, moons_constants
 from edgehybrid.cost.network_cost import NetworkCost
 from edgehybrid.cost.recipe_cost import network_cost_of
@@ -21,7 +22,6 @@ from edgehybrid.recipe import Recipe
 from edgehybrid.search.settings import Search
 
 ACCURACY, MEASURED = "top1_percent", "latency_ms_median"
-_PJ_PER_UJ = 1e6
 
 
 class Column(NamedTuple):
@@ -161,7 +161,7 @@ class CostModel:
         return predict(self._calibration, work_of_network(network_of(recipe), "packed"), recipe.name, "packed")
 
     def _moons_uj(self, counted: NetworkCost) -> float:
-        return self._moons.energy_of([cost.layer for cost in counted.layers]).total_pj / _PJ_PER_UJ
+        return self._moons.energy_of([cost.layer for cost in counted.layers]).total_pj / PJ_PER_UJ
 
 
 _FIGURES: Mapping[str, Callable[[CostModel, Recipe, NetworkCost], float]] = {
@@ -180,13 +180,8 @@ def sampled_objectives(settings: Search) -> list[str]:
 
 
 def is_better_or_equal(name: str, one: float, other: float) -> bool:
-    """Whether a figure of a column is as good as another."""
+    """Whether a figure of a column is as good as another, or as a limit of it."""
     return one >= other if COLUMNS[name].more_is_better else one <= other
-
-
-def keeps(name: str, figure: float, limit: float) -> bool:
-    """Whether a figure is within its limit."""
-    return is_better_or_equal(name, figure, limit)
 
 
 def cost_objectives(names: Sequence[str]) -> list[str]:

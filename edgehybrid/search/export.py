@@ -1,14 +1,15 @@
 """Files of a study: every trial with its recipe, figures and cost; and the recipes of the front, ready to train."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgehybrid.csv_text import to_csv
 from edgehybrid.errors import EdgehybridError, RecipeError
-from edgehybrid.files import make_folder, write_together
-from edgehybrid.search.columns import ACCURACY, COLUMNS
+from edgehybrid.files import refuse_existing, write_output
+from edgehybrid.recipe import load_recipe, recipe_names
+from edgehybrid.search.columns import ACCURACY, COLUMNS, CostModel
 from edgehybrid.search.finish import Member
 from edgehybrid.search.space import Space
 from edgehybrid.search.study import TrialRecord
@@ -47,8 +48,30 @@ def _row(space: Space, one: TrialRecord, member: Member | None) -> dict[str, Any
     }
 
 
-def write_study(out: Path, space: Space, rows: Sequence[Mapping[str, Any]], overwrite: bool) -> list[Path]:
+def published_networks(space: Space, model: CostModel) -> tuple[list[dict[str, Any]], list[str]]:
+    """Networks of the paper on the data of the space, with their cost as the space counts it; notes on the others."""
+    found, notes = [], []
+    for recipe in map(load_recipe, recipe_names()):
+        if recipe.published is None or recipe.data.dataset != space.data["data"]["dataset"]:
+            continue
+        try:
+            costs = model.costs(recipe)
+        except EdgehybridError as error:
+            # Such as a network that the calibration says nothing of.
+            notes.append(f"The published {recipe.name} does not stand beside the study: {error.what}")
+            continue
+        found.append({"recipe": recipe.name, "top1_percent": recipe.published.top1_percent, "costs": costs})
+    return found, notes
+
+
+def write_study(
+    out: Path, space: Space, rows: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, Any]], overwrite: bool
+) -> list[Path]:
     """Writes study.json, trials.csv and a recipe for each network of the front into a folder. Returns the recipes.
+
+    Args:
+        rows: see ``trial_rows``.
+        published: see ``published_networks``.
 
     Raises:
         EdgehybridError: files that exist without ``overwrite``, or a folder that cannot be written.
@@ -58,8 +81,7 @@ def write_study(out: Path, space: Space, rows: Sequence[Mapping[str, Any]], over
         "space_sha256": space.sha256,
         "data": dict(space.data["data"]),
         "objectives": [name if name != ACCURACY else "top1_validation_percent" for name in space.settings.objectives],
-        "rules": space.settings.rules,
-        "table": space.settings.table,
+        "published": published,
         "columns": {name: column.words for name, column in COLUMNS.items()},
         "trials": rows,
     }
@@ -87,20 +109,5 @@ def write_study(out: Path, space: Space, rows: Sequence[Mapping[str, Any]], over
                 .encode()
             )
     refuse_existing(contents, overwrite)
-    try:
-        make_folder(out, exist_ok=True)
-        write_together(contents)
-    except OSError as error:
-        raise EdgehybridError(
-            f"The study cannot be written: {error}.", received=out, next_step="Choose a folder that can be written."
-        ) from error
+    write_output("The study", contents)
     return recipes
-
-
-def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Refuses files that are there already, unless they may be replaced."""
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise EdgehybridError(
-                f"{path} exists already.", next_step="Use --overwrite to replace it, or another folder."
-            )

@@ -8,7 +8,7 @@ from typing import cast
 from edgehybrid.census.formats import Target
 from edgehybrid.evaluate import evaluate_keras
 from edgehybrid.runs.run_folder import RunFolder, open_run
-from edgehybrid.search.columns import MEASURED, keeps
+from edgehybrid.search.columns import MEASURED, is_better_or_equal
 from edgehybrid.search.front import dominates
 from edgehybrid.search.study import Study, TrialRecord
 
@@ -78,7 +78,7 @@ def measured_on(
                 append(store, row)
                 study.remember(key, row.latency_ms_median)
             latency = study.fact(key)
-            broken = limit is not None and latency is not None and not keeps(MEASURED, latency, limit)
+            broken = limit is not None and latency is not None and not is_better_or_equal(MEASURED, latency, limit)
             found.append(Member(member.trial, member.top1_percent, latency, f"limit {MEASURED}" if broken else None))
     return _by_measurement(found, study.space.settings.objectives)
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgehybrid.files import refuse_existing
 from edgehybrid.search.candidate import Judge, Screening
 from edgehybrid.search.columns import CostModel, check_columns, sampled_objectives
-from edgehybrid.search.export import CSV_FILE, JSON_FILE, refuse_existing, trial_rows, write_study
+from edgehybrid.search.export import CSV_FILE, JSON_FILE, published_networks, trial_rows, write_study
 from edgehybrid.search.finish import Member, measured_on, with_test_accuracy
 from edgehybrid.search.front import Cheapest, as_columns, cheapest_at, front_of
 from edgehybrid.search.search import Worker
 from edgehybrid.search.space import Space
-from edgehybrid.search.study import TrialRecord, open_study
+from edgehybrid.search.study import Study, TrialRecord, database_errors, open_study
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,16 @@ def search(space: Space, runs: Path, store: Path, wishes: Wishes, say: Callable[
     model = CostModel(space.settings, space.source.parent)
     model.check()
     began = time.monotonic()
-    judge = Judge(space, model)
     study = open_study(space, wishes.storage, runs, wishes.resumes, wishes.heartbeat_s)
-    worker = Worker(study, judge, runs, say)
+    with database_errors(study.url):
+        return _searched(study, model, runs, store, wishes, say, began)
+
+
+def _searched(
+    study: Study, model: CostModel, runs: Path, store: Path, wishes: Wishes, say: Callable[[str], None], began: float
+) -> Found:
+    space = study.space
+    worker = Worker(study, Judge(space, model), runs, say)
     screening = worker.begin(wishes.screened)
     say(
         f"{len(screening.fit):,} of {screening.candidates:,} random candidates fit"
@@ -127,7 +135,11 @@ def search(space: Space, runs: Path, store: Path, wishes: Wishes, say: Callable[
         members = measured_on(wishes.device, study, members, runs, store, say)
     trials = study.trials()
     rows = trial_rows(space, trials, members)
-    recipes = write_study(wishes.out, space, rows, wishes.overwrite) if wishes.out is not None else []
+    recipes = []
+    if wishes.out is not None:
+        published, not_counted = published_networks(space, model)
+        recipes = write_study(wishes.out, space, rows, published, wishes.overwrite)
+        notes += not_counted
     return Found(
         space,
         screening,

@@ -12,7 +12,7 @@ from edgehybrid.errors import DataError, EdgehybridError, InterruptedTrainingErr
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.epoch_line import EpochLine
 from edgehybrid.runs.run_folder import RunFolder
-from edgehybrid.search.candidate import Candidate, Judge, Screening, beaten_by, known_designs, screen, spread
+from edgehybrid.search.candidate import Candidate, Judge, Screening, is_beaten, known_designs, screen, spread
 from edgehybrid.search.columns import ACCURACY, cost_objectives, sampled_objectives
 from edgehybrid.search.early_stop import costs_no_more, is_behind
 from edgehybrid.search.space import Params
@@ -78,8 +78,7 @@ class Worker:
             whether the study has as many; not, if time is over or nothing is left to train.
 
         Raises:
-            InterruptedTrainingError: by a signal; the trial is put back.
-            EdgehybridError: of the data, or the database.
+            InterruptedTrainingError: by a signal; DataError, RunError: such as a full disk. The trial is put back.
         """
         while True:
             self._study.take_up_the_dead()
@@ -99,8 +98,8 @@ class Worker:
                 return False
             try:
                 self._study.optuna.optimize(self._try, n_trials=1, catch=(_FailedTrialError,))
-            except InterruptedTrainingError:
-                # Optuna's last trial of this process has failed: by the user's will.
+            except (KeyboardInterrupt, *_FAULTS_OF_USERS):
+                # For Optuna its trial has failed; but not for what it is.
                 self._study.put_back(self._number)
                 raise
             except ValueError as error:
@@ -111,11 +110,11 @@ class Worker:
 
     def _draw_anew(self, records: list[TrialRecord]) -> bool:
         """Enqueues random candidates that fit and are new; False if there are none."""
-        known = [one.known for one in records if one.state == "trained"]
+        known = [one.figures for one in records if one.state == "trained"]
         tried = {_key(one) for one in records if one.state != "left out"}
         seed = len(records)
         source = screen(self._space, self._judge, 20 * MOST_LEFT_OUT, seed)
-        fresh = [one for one in source.fit if _recipe_key(one) not in tried and not beaten_by(one, known, self._space)]
+        fresh = [one for one in source.fit if _recipe_key(one) not in tried and not is_beaten(one, known, self._space)]
         for one in fresh[: self._space.settings.population]:
             self._study.optuna.enqueue_trial(dict(one.params))
         self._left_out_in_a_row = 0
@@ -162,8 +161,8 @@ class Worker:
         tried = [one for one in records if one.number != number and one.state not in ("left out", "waiting")]
         if _recipe_key(candidate) in map(_key, tried):
             return "tried before"
-        trained = [one.known for one in records if one.state == "trained"]
-        return "beaten before training" if beaten_by(candidate, trained, self._space) else None
+        trained = [one.figures for one in records if one.state == "trained"]
+        return "beaten before training" if is_beaten(candidate, trained, self._space) else None
 
     def _leave_out(self, trial: Any, fault: str) -> None:
         import optuna

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import random
+import re
 import time
 import warnings
 import zlib
@@ -14,8 +15,7 @@ from typing import Any, Literal
 
 from edgehybrid import __version__
 from edgehybrid.errors import EdgehybridError, MissingExtraError, UsageError
-from edgehybrid.search.candidate import Known
-from edgehybrid.search.columns import ACCURACY, COLUMNS, keeps, sampled_objectives
+from edgehybrid.search.columns import ACCURACY, COLUMNS, is_better_or_equal, sampled_objectives
 from edgehybrid.search.space import Params, Space
 
 FILE = "search.sqlite"
@@ -34,6 +34,7 @@ COSTS, CURVE, RUN, MACHINE, FAULT, FAILURE, SECONDS = (
 )
 # The fault of a trial that went to the end of the queue, where it stands under another number.
 PUT_OFF = "put off"
+_GIVEN_UP = f"its workers died {MOST_RETRIES + 1} times"
 State = Literal["trained", "stopped early", "left out", "failed", "running", "waiting"]
 
 
@@ -65,11 +66,6 @@ class TrialRecord:
         """By column; the accuracy is that of the last epoch."""
         return {**self.costs, **({ACCURACY: self.curve[-1]} if self.curve else {})}
 
-    @property
-    def known(self) -> Known:
-        """What later candidates are compared with."""
-        return Known(self.params, self.figures)
-
 
 class Study:
     """A study of one space.
@@ -77,10 +73,11 @@ class Study:
     Attributes:
         optuna: Optuna's study.
         created: whether it was not there before.
+        url: of the database.
     """
 
-    def __init__(self, space: Space, optuna_study: Any, created: bool) -> None:
-        self.space, self.optuna, self.created = space, optuna_study, created
+    def __init__(self, space: Space, optuna_study: Any, created: bool, url: str) -> None:
+        self.space, self.optuna, self.created, self.url = space, optuna_study, created, url
 
     def trials(self) -> list[TrialRecord]:
         """All trials by number. A trial whose worker died counts as its repetition, and is not listed beside it."""
@@ -92,7 +89,7 @@ class Study:
         """Those that were trained to their end and keep the limit of accuracy, if there is one."""
         limit = self.space.settings.limits.get(ACCURACY)
         done = [one for one in self.trials() if one.state == "trained"]
-        return [one for one in done if limit is None or keeps(ACCURACY, one.figures[ACCURACY], limit)]
+        return [one for one in done if limit is None or is_better_or_equal(ACCURACY, one.figures[ACCURACY], limit)]
 
     def remember(self, key: str, value: Any) -> None:
         """Stores a fact of the study."""
@@ -108,16 +105,19 @@ class Study:
             _optuna().storages.fail_stale_trials(self.optuna)
 
     def put_back(self, number: int) -> None:
-        """Puts a trial that was interrupted into the queue again, with what is known of it."""
-        trial = next(one for one in self.optuna.get_trials(deepcopy=False) if one.number == number)
+        """Puts a trial that was interrupted into the queue again, with what is known of it; none that has ended."""
+        optuna = _optuna()
+        failed = self.optuna.get_trials(deepcopy=False, states=[optuna.trial.TrialState.FAIL])
         with _without_experimental_warnings():
             # However often: it is the user who interrupts.
-            _optuna().storages.RetryHeartbeatStaleTrialCallback()(self.optuna, trial)
+            put_back = optuna.storages.RetryHeartbeatStaleTrialCallback()
+        for trial in failed:
+            if trial.number == number:
+                put_back(self.optuna, trial)
 
 
 def _record(trial: Any) -> TrialRecord:
     attributes = trial.user_attrs
-    fault = attributes.get(FAULT) or attributes.get(FAILURE)
     states: dict[str, State] = {"COMPLETE": "trained", "RUNNING": "running", "WAITING": "waiting", "FAIL": "failed"}
     state = states.get(trial.state.name) or ("left out" if FAULT in attributes else "stopped early")
     return TrialRecord(
@@ -128,7 +128,7 @@ def _record(trial: Any) -> TrialRecord:
         curve=tuple(attributes.get(CURVE, ())),
         run=attributes.get(RUN),
         machine=attributes.get(MACHINE),
-        fault=fault,
+        fault=attributes.get(FAULT) or attributes.get(FAILURE) or (_GIVEN_UP if state == "failed" else None),
         seconds=attributes.get(SECONDS),
     )
 
@@ -148,7 +148,7 @@ def open_study(space: Space, storage: str | None, runs: Path, resumes: bool, hea
     """
     optuna = _optuna()
     url = storage or _file_url(runs)
-    with _database_errors(url), _without_experimental_warnings():
+    with database_errors(url), _opening_errors(url), _without_experimental_warnings():
         database = _database(url, heartbeat_s)
         is_there = space.name in optuna.study.get_all_study_names(database)
         if is_there and storage is None and not resumes:
@@ -167,9 +167,9 @@ def open_study(space: Space, storage: str | None, runs: Path, resumes: bool, hea
             directions=directions,
             load_if_exists=True,
         )
-        found = Study(space, study, not is_there)
+        found = Study(space, study, not is_there, url)
         study.sampler = _sampler(space, found)
-        _check_or_write_identity(found, url)
+        _check_or_write_identity(found)
     return found
 
 
@@ -219,17 +219,13 @@ def _sampler(space: Space, study: Study) -> Any:
     return optuna.samplers.TPESampler(seed=seed)
 
 
-def _check_or_write_identity(study: Study, url: str) -> None:
+def _check_or_write_identity(study: Study) -> None:
     """A study is of one space, and of one form of what is stored in it."""
     found = study.fact("edgehybrid")
     if found is None:
-        settings = study.space.settings.model_dump(mode="json")
-        names = sampled_objectives(study.space.settings)
-        study.optuna.set_metric_names(names)
-        study.remember(
-            "edgehybrid",
-            {"format": FORMAT, "version": __version__, "space_sha256": study.space.sha256, "search": settings},
-        )
+        study.optuna.set_metric_names(sampled_objectives(study.space.settings))
+        facts = {"format": FORMAT, "version": __version__, "space_sha256": study.space.sha256}
+        study.remember("edgehybrid", facts)
         return
     if found["format"] > FORMAT:
         raise EdgehybridError(
@@ -241,28 +237,26 @@ def _check_or_write_identity(study: Study, url: str) -> None:
     if found["space_sha256"] != study.space.sha256:
         raise UsageError(
             "The study of this name is of another space: fields, values or settings differ.",
-            received=f"'{study.space.name}' in {shown(url)}",
+            received=f"'{study.space.name}' in {shown(study.url)}",
             next_step="Give the space another name, or name another --storage.",
         )
 
 
 def shown(url: str) -> str:
-    """A database's URL without its password."""
-    from sqlalchemy.engine import make_url
-
-    return str(make_url(url).render_as_string(hide_password=True))
+    """A database's URL without its password, and a text that is none without what could be one."""
+    return re.sub(r":[^:/@]*@", ":***@", url)
 
 
 @contextlib.contextmanager
-def _database_errors(url: str) -> Iterator[None]:
-    """What goes wrong with a database, in one message without its password."""
+def _opening_errors(url: str) -> Iterator[None]:
+    """What is wrong with a URL, or with what is installed here."""
     import sqlalchemy.exc as faults
 
     allowed = "sqlite:///FILE, or postgresql://USER@HOST/DATABASE"
     try:
         yield
     except (faults.ArgumentError, faults.NoSuchModuleError) as error:
-        raise UsageError("The storage is not the URL of a database.", received=url, allowed=allowed) from error
+        raise UsageError("The storage is not the URL of a database.", received=shown(url), allowed=allowed) from error
     except ImportError as error:
         raise MissingExtraError(error.name or "psycopg", "search") from error
     except RuntimeError as error:
@@ -271,7 +265,16 @@ def _database_errors(url: str) -> Iterator[None]:
             received=shown(url),
             next_step="Update Optuna here.",
         ) from error
-    except faults.SQLAlchemyError as error:
+
+
+@contextlib.contextmanager
+def database_errors(url: str) -> Iterator[None]:
+    """What goes wrong with a database, in one message without its password; also while it is used."""
+    import sqlalchemy.exc as faults
+
+    try:
+        yield
+    except (faults.SQLAlchemyError, _optuna().exceptions.StorageInternalError) as error:
         raise EdgehybridError(
             f"The database cannot be used: {_first_line(error)}",
             received=shown(url),
@@ -280,7 +283,9 @@ def _database_errors(url: str) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    # Optuna's own error says only that there is one.
+    cause = error.__cause__ or error
+    return str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
 
 
 @contextlib.contextmanager

@@ -34,10 +34,6 @@ class SignGradient(NamedTuple):
         """Of each number: 1/sqrt(n)."""
         return 1.0 / _product(self.shape) ** 0.5
 
-    def dense(self) -> Any:
-        """As float32 of the kernel's shape."""
-        return walks.signs_of(self.bits, self.shape, self.size)
-
 
 class _Kernel(NamedTuple):
     """A convolution, or a dense layer as a 1×1 convolution of a map of side 1. Maps and kernels are float32."""
@@ -125,22 +121,21 @@ class SignLayerPass:
         images, alpha = x.shape[0], _alpha(self._variable)
         whole, shape = _Whole(self._op.result_shape(images), MAP), tuple(x.shape)
         del x
-        parts, slices = self._op.parts(images), self._op.input_slices()
+        slices = self._op.input_slices()
         kernel = self._kernel_signs(slices[0])
+        # A kernel of several slices is 1×1, and has no border.
         offset = self._pad * tf.reduce_sum(kernel, axis=[0, 1, 2])
-        for part in parts:
-            source = self._shifted_signs(signs, part)
-            sums = self._op.convolve(source[..., slices[0]], kernel)
-            for some in slices[1:]:
-                # A kernel of several slices is 1×1, and has no border.
-                del kernel
-                kernel = self._kernel_signs(some)
-                sums += self._op.convolve(source[..., some], kernel)
-            del source
+        for part in self._op.parts(images):
+            source, sums = self._shifted_signs(signs, part), None
+            for some in slices:
+                if len(slices) > 1:
+                    del kernel
+                    kernel = self._kernel_signs(some)
+                of_some = self._op.convolve(source[..., some], kernel)
+                sums = of_some if sums is None else sums + of_some
+            del source, of_some
             whole.put(part, walks.scaled(sums, offset, alpha))
             del sums
-            if len(slices) > 1 and part is not parts[-1]:
-                kernel = self._kernel_signs(slices[0])
         y = whole.taken()
         return (tf.reshape(y, [images, -1]) if len(shape) == 2 else y), SignKept(signs, inside, shape)
 

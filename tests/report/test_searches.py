@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from edgehybrid.cost import cost_of
 from edgehybrid.errors import UsageError
-from edgehybrid.recipe import load_recipe
 from edgehybrid.report.searches import searches
-
-SHIPPED = [load_recipe(name) for name in ("hybrid_res_a", "xnor_res", "digits")]
 
 
 def trial(number: int, top1: float, energy: float, on_front: bool = False, state: str = "trained") -> dict[str, Any]:
@@ -34,8 +30,7 @@ def study(folder: Path, **changes: Any) -> Path:
         "data": {"dataset": "cifar100"},
         "objectives": ["top1_validation_percent", "energy_model_uj"],
         "columns": {"energy_model_uj": "energy of one image, µJ (modelled)"},
-        "rules": "paper",
-        "table": "paper",
+        "published": [],
         "trials": [trial(0, 50.0, 3.0, True), trial(1, 40.0, 1.0, True), trial(2, 39.0, 2.0)],
         **changes,
     }
@@ -47,7 +42,7 @@ def study(folder: Path, **changes: Any) -> Path:
 def test_every_trained_network_is_drawn_and_named(tmp_path: Path) -> None:
     stopped = trial(3, 10.0, 9.0, state="stopped early")
     trials = [trial(0, 50.0, 3.0, True), trial(1, 40.0, 1.0, True), trial(2, 39.0, 2.0), stopped]
-    (plot,), (table,) = searches([study(tmp_path, trials=trials)], SHIPPED)
+    (plot,), (table,) = searches([study(tmp_path, trials=trials)])
     (panel,) = plot.panels
     assert "3 networks were trained" in plot.caption
     assert "Front: #1 40.00 % at 1; #0 50.00 % at 3." in f"{panel.description}."
@@ -61,16 +56,19 @@ def test_every_trained_network_is_drawn_and_named(tmp_path: Path) -> None:
 
 
 def test_published_networks_on_the_same_images_stand_beside(tmp_path: Path) -> None:
-    (plot,), _ = searches([study(tmp_path)], SHIPPED)
-    energy = cost_of(SHIPPED[0]).network.energy_uj
-    assert f"53.09 % at {energy:.4g}" in plot.panels[0].svg
+    paper = {"recipe": "hybrid_res_a", "top1_percent": 53.09, "costs": {"energy_model_uj": 10.5}}
+    other = {"recipe": "xnor_res", "top1_percent": 50.0, "costs": {"memory_model_bits": 1.0}}
+    (plot,), _ = searches([study(tmp_path, published=[paper, other])])
+    assert "53.09 % at 10.5" in plot.panels[0].svg
+    # It has no figure in this panel's column.
+    assert "xnor_res" not in plot.panels[0].svg
     assert "published" in [key.words for key in plot.legend]
-    (plot,), _ = searches([study(tmp_path, data={"dataset": "digits"})], SHIPPED)
+    (plot,), _ = searches([study(tmp_path)])
     assert "published" not in plot.panels[0].svg
 
 
 def test_without_a_trained_network_the_panel_says_so(tmp_path: Path) -> None:
-    (plot,), (table,) = searches([study(tmp_path, trials=[])], SHIPPED)
+    (plot,), (table,) = searches([study(tmp_path, trials=[])])
     assert plot.panels[0].title == "No network was trained."
     assert table.rows == ()
 
@@ -80,7 +78,7 @@ def test_refuses_what_is_no_study(content: str, tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     path.write_text(content)
     with pytest.raises(UsageError, match="not a study") as refusal:
-        searches([path], [])
+        searches([path])
     assert "study.json" in str(refusal.value)
     with pytest.raises(UsageError, match="not a study"):
-        searches([tmp_path / "absent.json"], [])
+        searches([tmp_path / "absent.json"])

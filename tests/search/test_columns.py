@@ -1,5 +1,6 @@
 """Columns: the figures that need no training are the cost model's, and what a column needs is asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from edgehybrid.networks import network_of
 from edgehybrid.search.candidate import Judge
 from edgehybrid.search.columns import COLUMNS, CostModel, check_columns, sampled_objectives
 from edgehybrid.search.settings import Search
-from edgehybrid.search.space import Space
 
 MOONS = {"dram_pj": 500.0, "weight_memory_bits": 1e6, "activation_memory_bits": 1e6}
 
@@ -93,7 +93,7 @@ def test_a_latency_is_predicted_with_its_interval_and_what_cannot_be_is_left_out
         limits={"latency_ms_predicted": 10},
         calibration="here.json",
     )
-    limited = Space(**{**space.__dict__, "settings": settings})
+    limited = replace(space, settings=settings)
     judge = Judge(limited, CostModel(settings, tmp_path))
     one = judge.candidate(params[3])
     assert one.fault is None

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from small_spaces import fake_training, judge_of, small_space
+from small_spaces import SPACE, fake_training, judge_of, small_space
 
+from edgehybrid.cost import cost_of
+from edgehybrid.cost.rules import FULL
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.recipe import load_recipe
-from edgehybrid.search.columns import sampled_objectives
-from edgehybrid.search.export import CSV_FILE, JSON_FILE, trial_rows, write_study
+from edgehybrid.search.columns import CostModel, sampled_objectives
+from edgehybrid.search.export import CSV_FILE, JSON_FILE, published_networks, trial_rows, write_study
 from edgehybrid.search.finish import Member
 from edgehybrid.search.front import front_of
 from edgehybrid.search.search import Worker
@@ -34,7 +36,7 @@ def study(tmp_path: Path) -> Study:
 def written(study: Study, out: Path, overwrite: bool = False) -> tuple[Space, list[Path]]:
     front = front_of(study.kept(), sampled_objectives(study.space.settings))
     rows = trial_rows(study.space, study.trials(), [Member(one, 77.0) for one in front])
-    return study.space, write_study(out, study.space, rows, overwrite)
+    return study.space, write_study(out, study.space, rows, [], overwrite)
 
 
 def test_every_trial_is_in_both_files(study: Study, tmp_path: Path) -> None:
@@ -78,3 +80,15 @@ def test_a_folder_that_cannot_be_written_is_one_message(study: Study, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgehybridError, match="cannot be written"):
         written(study, tmp_path / "file" / "out")
+
+
+def test_the_papers_networks_cost_what_the_study_counts(tmp_path: Path) -> None:
+    text = SPACE.replace("  dataset: digits\n  image_side: 8\n", "  dataset: cifar100\n")
+    space = small_space(tmp_path, "rules: full", text)
+    found, notes = published_networks(space, CostModel(space.settings, tmp_path))
+    of_a = next(one for one in found if one["recipe"] == "hybrid_res_a")
+    assert of_a["top1_percent"] == 53.09
+    assert of_a["costs"]["energy_model_uj"] == cost_of(load_recipe("hybrid_res_a"), FULL).network.energy_uj
+    assert notes == []
+    digits = small_space(tmp_path)
+    assert published_networks(digits, CostModel(digits.settings, tmp_path)) == ([], [])

@@ -62,7 +62,9 @@ def test_a_member_is_measured_once_and_its_row_logged(study: Study, tmp_path: Pa
     assert one.latency_ms_median == again.latency_ms_median == row.latency_ms_median
     assert (one.excluded, len(said)) == (None, 1)
     settings = study.space.settings.model_copy(update={"limits": {"latency_ms_median": 1e-9}})
-    strict = Study(study.space.__class__(**{**study.space.__dict__, "settings": settings}), study.optuna, False)
+    strict = Study(
+        study.space.__class__(**{**study.space.__dict__, "settings": settings}), study.optuna, False, study.url
+    )
     (out,) = measured_on("local", strict, members, tmp_path / "runs", store, said.append)
     assert out.excluded == "limit latency_ms_median"
 

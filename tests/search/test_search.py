@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from small_spaces import SPACE, fake_training, judge_of, small_space
 
 from edgehybrid.cost import cost_of
-from edgehybrid.errors import DataError, EdgehybridError, InterruptedTrainingError
+from edgehybrid.errors import DataError, EdgehybridError, InterruptedTrainingError, RunError
 from edgehybrid.recipe import Recipe
 from edgehybrid.search import search as module
 from edgehybrid.search.search import Worker
@@ -161,6 +161,20 @@ def test_missing_images_end_the_search_before_it_begins(tmp_path: Path, monkeypa
     with pytest.raises(DataError):
         worker.begin(5)
     assert states(study) == []
+
+
+@pytest.mark.parametrize("error", [RunError("The disk is full."), KeyboardInterrupt()], ids=["disk", "keyboard"])
+def test_what_is_not_the_candidates_fault_puts_its_trial_back(error: BaseException, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    worker, study, _ = worker_of(tmp_path, train=fail)
+    worker.begin(50)
+    with pytest.raises(type(error)):
+        worker.run(2, FOREVER)
+    assert "failed" not in states(study)
+    worker, study, _ = worker_of(tmp_path)
+    assert worker.run(1, FOREVER)
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")

@@ -44,7 +44,7 @@ def test_two_files_that_mean_the_same_are_one_space(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", space_names())
-def test_a_shipped_space_is_read_and_has_known_designs_or_says_why(name: str) -> None:
+def test_a_shipped_space_is_read_and_is_no_recipe(name: str) -> None:
     space = read_space(name)
     assert space.domains
     assert space.data["data"]["validation_images"] > 0

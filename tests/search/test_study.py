@@ -111,7 +111,7 @@ def test_refuses_a_database_of_a_later_optuna(space: Space, tmp_path: Path) -> N
     ("url", "parts"),
     [
         ("no database", ["not the URL"]),
-        ("mongodb://localhost/x", ["not the URL"]),
+        ("mongodb://me:secret@localhost/x", ["not the URL", "me:***@localhost"]),
         ("sqlite:////absent/folder/x.sqlite", ["cannot be used", "unable to open"]),
         ("postgresql://me:secret@127.0.0.1:9/none", ["cannot be used", "127.0.0.1"]),
     ],
@@ -157,6 +157,31 @@ def test_an_interrupted_trial_is_put_back_once(space: Space, tmp_path: Path) -> 
     study.put_back(0)
     (again,) = study.trials()
     assert (again.number, again.state, again.params) == (1, "waiting", trial.params)
+
+
+def test_what_has_ended_is_not_put_back(space: Space, tmp_path: Path) -> None:
+    study = opened(space, tmp_path)
+    study.put_back(tell(study, 0.5, 80.0))
+    study.put_back(7)
+    assert [one.state for one in study.trials()] == ["trained"]
+
+
+def test_a_trial_whose_workers_kept_dying_is_given_up_and_says_so(space: Space, tmp_path: Path) -> None:
+    study = opened(space, tmp_path)
+    trial = study.optuna.ask({"network.width": optuna.distributions.CategoricalDistribution([0.25, 0.5, 1.0])})
+    study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
+    (given_up,) = study.trials()
+    assert (given_up.state, given_up.fault) == ("failed", "its workers died 4 times")
+
+
+def test_a_database_that_breaks_while_it_is_used_is_one_message(space: Space, tmp_path: Path) -> None:
+    study = opened(space, tmp_path)
+    tell(study, 0.5, 80.0)
+    (tmp_path / "runs" / module.FILE).write_bytes(b"no database" * 1000)
+    with pytest.raises(EdgehybridError, match="cannot be used"), module.database_errors(study.url):
+        tell(study, 1.0, 90.0)
+    with pytest.raises(EdgehybridError, match="cannot be used"):
+        opened(space, tmp_path, resumes=True)
 
 
 def test_two_workers_that_begin_at_once_make_one_study(space: Space, tmp_path: Path) -> None:
