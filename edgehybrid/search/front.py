@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgehybrid.errors import UsageError
-from edgehybrid.networks import network_of
+from edgehybrid.networks import FLOAT_BITS, network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.search.columns import ACCURACY, is_better_or_equal
 from edgehybrid.search.space import Space
@@ -103,8 +103,8 @@ def _bits(recipe: Recipe) -> list[int]:
     """
     widths = set()
     for layer in network_of(recipe):
-        quantised = [bits for bits in (layer.weight_bits, layer.activation_bits) if bits < 32]
-        widths.add(max(quantised, default=32))
+        quantised = [bits for bits in (layer.weight_bits, layer.activation_bits) if bits < FLOAT_BITS]
+        widths.add(max(quantised, default=FLOAT_BITS))
     return sorted(widths)
 
 

@@ -114,7 +114,7 @@ class Worker:
         tried = {_key(one) for one in records if one.state != "left out"}
         seed = len(records)
         source = screen(self._space, self._judge, 20 * MOST_LEFT_OUT, seed)
-        fresh = [one for one in source.fit if _recipe_key(one) not in tried and not is_beaten(one, known, self._space)]
+        fresh = [one for one in source.fit if _key(one) not in tried and not is_beaten(one, known, self._space)]
         for one in fresh[: self._space.settings.population]:
             self._study.optuna.enqueue_trial(dict(one.params))
         self._left_out_in_a_row = 0
@@ -159,7 +159,7 @@ class Worker:
         if candidate.fault is not None:
             return candidate.fault
         tried = [one for one in records if one.number != number and one.state not in ("left out", "waiting")]
-        if _recipe_key(candidate) in map(_key, tried):
+        if _key(candidate) in map(_key, tried):
             return "tried before"
         trained = [one.figures for one in records if one.state == "trained"]
         return "beaten before training" if is_beaten(candidate, trained, self._space) else None
@@ -207,12 +207,9 @@ class _FailedTrialError(Exception):
     """A candidate that could not be trained; the search goes on."""
 
 
-def _key(record: TrialRecord) -> str:
-    return str(sorted(record.params.items()))
-
-
-def _recipe_key(candidate: Candidate) -> str:
-    return str(sorted(candidate.params.items()))
+def _key(one: TrialRecord | Candidate) -> str:
+    """Equal for the same values of the open fields."""
+    return str(sorted(one.params.items()))
 
 
 def _costs_text(candidate: Candidate) -> str:
