@@ -14,6 +14,7 @@ from edgehybrid.cli.predict import predict
 from edgehybrid.cli.proxy import proxy
 from edgehybrid.cli.prune import prune
 from edgehybrid.cli.report import report
+from edgehybrid.cli.reproduce import reproduce
 from edgehybrid.cli.results import results_command
 from edgehybrid.cli.search import search
 from edgehybrid.cli.significance import significance
@@ -33,6 +34,6 @@ def main() -> None:
 
 for _command in (
     *(train, convert, evaluate, benchmark, devices, cost, explain),
-    *(search, significance, prune, calibrate, predict, proxy, results_command, report, demo),
+    *(reproduce, search, significance, prune, calibrate, predict, proxy, results_command, report, demo),
 ):
     main.add_command(_command)

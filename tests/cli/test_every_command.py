@@ -15,7 +15,7 @@ from edgehybrid import results
 
 COMMANDS = (
     *("train", "convert", "evaluate", "benchmark", "devices", "cost", "explain"),
-    *("search", "significance", "prune", "calibrate", "predict", "proxy", "results", "report", "demo"),
+    *("reproduce", "search", "significance", "prune", "calibrate", "predict", "proxy", "results", "report", "demo"),
 )
 
 
