@@ -19,6 +19,7 @@ from edgehybrid.cli.results import results_command
 from edgehybrid.cli.search import search
 from edgehybrid.cli.significance import significance
 from edgehybrid.cli.train import train
+from edgehybrid.cli.zoo import zoo
 from edgehybrid.console.commands import Commands
 
 
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for _command in (
-    *(train, convert, evaluate, benchmark, devices, cost, explain),
+    *(train, convert, evaluate, benchmark, zoo, devices, cost, explain),
     *(reproduce, search, significance, prune, calibrate, predict, proxy, results_command, report, demo),
 ):
     main.add_command(_command)

@@ -36,6 +36,7 @@ def evaluate(
     from edgehybrid.recipe import load_recipe
     from edgehybrid.runs.artefact import find_artefact
     from edgehybrid.runs.evaluation import write_evaluation
+    from edgehybrid.runs.zoo import is_of_zoo
 
     refuse_together(
         "Threads and other images are for a flatbuffer.",
@@ -53,7 +54,9 @@ def evaluate(
         artefact = find_artefact(runs, run_or_model)
         found = stage.evaluate_flatbuffer(artefact, threads, load_recipe(data) if data else None)
         try:
-            write_evaluation(artefact.path, found)
+            # The zoo says already what it evaluated.
+            if run_or_model is None or not is_of_zoo(run_or_model):
+                write_evaluation(artefact.path, found)
         except RunError as error:
             # What was asked for is here; only the benchmark's row will lack it.
             click.echo(f"Warning: {error}", err=True)

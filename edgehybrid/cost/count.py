@@ -15,6 +15,7 @@ from edgehybrid.cost.tables import EnergyTable, find_table, load_table, table_na
 from edgehybrid.errors import EdgehybridError, UsageError
 from edgehybrid.files import write_atomically
 from edgehybrid.recipe import load_recipe
+from edgehybrid.runs.zoo import is_of_zoo
 
 if TYPE_CHECKING:
     from edgehybrid.cost.flatbuffer_cost import FlatbufferCost
@@ -92,7 +93,7 @@ def count(
     for name in inputs:
         chosen = load_rules(rules or ("paper" if shipped and not is_flatbuffer(name) else "full"), changes)
         if is_flatbuffer(name):
-            stored = _count_flatbuffer(Path(name), chosen, found, allow_uncounted)
+            stored = _count_flatbuffer(name, chosen, found, allow_uncounted)
             found.inputs.append(CountedInput(name, stored, chosen, _moons_energy(stored.network, constants)))
         else:
             cost = cost_of(load_recipe(name, overrides), chosen, table)
@@ -102,24 +103,25 @@ def count(
 
 def is_flatbuffer(name: str) -> bool:
     """Whether an input of ``cost`` is a flatbuffer, and not a recipe."""
-    return name.endswith(".tflite")
+    return name.endswith(".tflite") or is_of_zoo(name)
 
 
-def _count_flatbuffer(path: Path, rules: Rules, found: Counted, allow_uncounted: bool) -> "FlatbufferCost":
+def _count_flatbuffer(name: str, rules: Rules, found: Counted, allow_uncounted: bool) -> "FlatbufferCost":
     # NumPy and the FlatBuffer reader are for flatbuffers only: recipes must be counted at once.
     from edgehybrid.cost.flatbuffer_cost import cost_of_flatbuffer
     from edgehybrid.flatbuffer import read_flatbuffer
-    from edgehybrid.runs.artefact import artefact_or_none
+    from edgehybrid.runs.artefact import artefact_or_none, find_artefact
 
+    path = find_artefact(Path(), name).path if is_of_zoo(name) else Path(name)
     flatbuffer = read_flatbuffer(path)
     artefact = artefact_or_none(path)
     cost = cost_of_flatbuffer(flatbuffer, rules, found.table, artefact.sidecar if artefact else None, allow_uncounted)
     if cost.count.uncounted_ops:
         ops = ", ".join(f"{number} {name}" for name, number in cost.count.uncounted_ops.items())
-        found.notes.append(f"{path}: not counted: {ops}.")
+        found.notes.append(f"{name}: not counted: {ops}.")
     if not cost.network.layers:
-        found.notes.append(f"{path}: no operator multiplies by weights, so there is nothing to count.")
-    found.notes.extend(f"{path}: {note}" for note in cost.count.notes)
+        found.notes.append(f"{name}: no operator multiplies by weights, so there is nothing to count.")
+    found.notes.extend(f"{name}: {note}" for note in cost.count.notes)
     return cost
 
 

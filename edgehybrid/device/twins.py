@@ -10,6 +10,7 @@ from edgehybrid.census.formats import Format
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.runs.artefact import Artefact, open_artefact
 from edgehybrid.runs.sidecar import flatbuffer_name
+from edgehybrid.runs.zoo import zoo_folder
 
 FORMATS: tuple[Format, ...] = ("int8", "float32")
 _ONE_AT_A_TIME = Lock()
@@ -43,6 +44,8 @@ def twins_of(artefact: Artefact, say: Callable[[str], None]) -> list[Artefact]:
 
 def _convert(artefact: Artefact, file_format: Format, say: Callable[[str], None]) -> str | None:
     """Runs ``edgehybrid convert --twin`` in a process of its own. Returns why it could not."""
+    if artefact.path.parent.parent == zoo_folder():
+        return "the zoo is not written to; name a network of it that was trained in full precision"
     if find_spec("tensorflow") is None:
         return "converting one needs edgehybrid[train]"
     say(f"convert the {file_format} twin of {artefact.sidecar.name}, once")

@@ -17,6 +17,8 @@ from edgehybrid.recipe.yaml_source import apply_override, read_yaml
 
 # Folder of spaces, whose fields hold several values (edgehybrid/search/space.py): no recipes.
 SPACES = "spaces/"
+# Folders of runs, whose recipes are those of other folders here, every default filled in.
+ZOO = "zoo/"
 GRAMMAR = Grammar(Recipe, "the recipe", "recipes/README.md", DEFAULT_KINDS)
 
 
@@ -31,7 +33,7 @@ def recipe_names() -> list[str]:
     """Names of the shipped recipes, such as ``hybrid_res_a`` or ``imagenet/xnor_vgg``."""
     folder = recipes_folder()
     names = (path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
-    return sorted(name for name in names if not name.startswith(SPACES))
+    return sorted(name for name in names if not name.startswith((SPACES, ZOO)))
 
 
 def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Recipe:

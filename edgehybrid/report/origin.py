@@ -9,7 +9,7 @@ from edgehybrid.networks import float_twin
 from edgehybrid.recipe import Recipe
 from edgehybrid.results import Row
 from edgehybrid.runs.checkpoint import read_record
-from edgehybrid.runs.run_folder import open_run
+from edgehybrid.runs.run_folder import run_of_row
 from edgehybrid.runs.sidecar import read_sidecar
 
 # All of a row that is compared with the files of its run.
@@ -62,7 +62,7 @@ def recipe_of(row: Row, runs_folder: Path) -> Recipe:
         FlatbufferError: no sidecar, or a damaged one.
     """
     run_name, flatbuffer = _plain_name(row, "run"), _plain_name(row, "model")
-    run = open_run(runs_folder / run_name)
+    run = run_of_row(runs_folder, run_name)
     checkpoint = read_record(run)
     sidecar = read_sidecar(run.path / flatbuffer)
     again = "Convert and benchmark the run again."

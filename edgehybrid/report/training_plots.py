@@ -9,7 +9,7 @@ from edgehybrid.report.health_plots import health_panels
 from edgehybrid.report.origin import Entry
 from edgehybrid.report.sharpness_plots import sharpness_panels
 from edgehybrid.runs.epoch_line import EpochLine
-from edgehybrid.runs.run_folder import open_run
+from edgehybrid.runs.run_folder import run_of_row
 from edgehybrid.svg import Scale, axes, element, line, round_range
 
 # Runs that are drawn, those of the first rows.
@@ -40,7 +40,7 @@ def training_plots(entries: Sequence[Entry], runs_folder: Path) -> tuple[tuple[P
     names = list(dict.fromkeys(str(entry.row.run) for entry in entries))
     found = []
     for name in names[:MOST_RUNS]:
-        epochs = open_run(runs_folder / name).epochs()
+        epochs = run_of_row(runs_folder, name).epochs()
         if epochs:
             found.append(_plot(name, epochs))
     rest = names[MOST_RUNS:]

@@ -82,6 +82,12 @@ def identity(recipe: Recipe) -> dict[str, Any]:
     return plain
 
 
+def without_places(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Of env.json what means something on another machine: no command, no paths."""
+    left_out = ("command", "platform", "recipe_sha256")
+    return {key: value for key, value in environment.items() if key not in left_out}
+
+
 def sha256_of(resolved: Mapping[str, Any]) -> str:
     """Hash of a resolved recipe."""
     return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()

@@ -2,19 +2,24 @@
 
 import gc
 import json
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from converters.pipeline import convert
-from edgehybrid.census.formats import Target
 from edgehybrid.device.probe import cpu_name
 from edgehybrid.errors import RunError
 from edgehybrid.evaluate import evaluate_flatbuffer
 from edgehybrid.model.compat import keras
 from edgehybrid.recipe import Recipe
-from edgehybrid.reproduction.record import FlatbufferRecord, TrainingRecord, identity, is_same, sha256_of
+from edgehybrid.reproduction.record import (
+    FlatbufferRecord,
+    TrainingRecord,
+    identity,
+    is_same,
+    sha256_of,
+    without_places,
+)
 from edgehybrid.reproduction.wanted import Wanted
 from edgehybrid.runs.artefact import open_artefact
 from edgehybrid.runs.checkpoint import has_checkpoint, read_record
@@ -23,9 +28,6 @@ from edgehybrid.runs.run_folder import RunFolder, open_run
 from edgehybrid.training import loop
 from edgehybrid.training.loop import OnStart, OnStep
 from edgehybrid.training.writer import OnEpoch
-
-# Of env.json: a path or a command of one machine tells nothing to others.
-_LEFT_OUT = ("command", "platform", "recipe_sha256")
 
 
 class Progress(NamedTuple):
@@ -84,9 +86,8 @@ def _epochs_done(run: RunFolder) -> int:
 
 
 def _flatbuffer(run: RunFolder, say: Callable[[str], None]) -> FlatbufferRecord:
-    machine = platform.machine()
-    target: Target = "aarch64" if machine == "aarch64" else "x86_64"
-    made = convert(run, target, overwrite=True)
+    # What boards run; this machine's runtime runs it as well.
+    made = convert(run, "aarch64", overwrite=True)
     artefact = open_artefact(run.path / made.model)
     found = evaluate_flatbuffer(artefact)
     write_evaluation(artefact.path, found)
@@ -123,8 +124,8 @@ def _record(wanted: Wanted, run: RunFolder, flatbuffer: FlatbufferRecord) -> Tra
         validation_images=run.recipe.data.validation_images,
         flatbuffer=flatbuffer,
         processor=cpu_name(),
-        environment={key: value for key, value in environment.items() if key not in _LEFT_OUT},
+        environment=without_places(environment),
         seconds=round(sum(line.seconds for line in lines), 1),
         resolved=resolved,
-        metrics=[line.model_copy(update={"health": {}, "curvature": (), "hints": ()}) for line in lines],
+        metrics=[line.figures() for line in lines],
     )

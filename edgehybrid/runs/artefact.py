@@ -9,6 +9,7 @@ from edgehybrid.errors import FlatbufferError, RunError
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.run_folder import find_run
 from edgehybrid.runs.sidecar import Sidecar, flatbuffers_in, is_for, read_sidecar, sidecar_path
+from edgehybrid.runs.zoo import is_of_zoo, zoo_entry
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def open_artefact(path: Path) -> Artefact:
 def find_artefact(runs: Path, run_or_flatbuffer: str | None, machine: str | None = None) -> Artefact:
     """The flatbuffer of that path; or the newest one of that run, or of the newest run, for a machine if there is one.
 
+    ``zoo:NAME`` is a run of the zoo, ``zoo:NAME:FORMAT`` its flatbuffer of that format.
+
     Args:
         machine: its architecture; by default this machine's.
 
@@ -76,6 +79,8 @@ def find_artefact(runs: Path, run_or_flatbuffer: str | None, machine: str | None
         raise RunError("There is no such model file.", received=run_or_flatbuffer)
     run, machine = find_run(runs, run_or_flatbuffer), machine or platform.machine()
     found = flatbuffers_in(run.path)
+    if run_or_flatbuffer is not None and is_of_zoo(run_or_flatbuffer):
+        found = _of_format(found, zoo_entry(run_or_flatbuffer)[1])
     if not found:
         raise RunError(
             "The run has no flatbuffer.",
@@ -84,6 +89,20 @@ def find_artefact(runs: Path, run_or_flatbuffer: str | None, machine: str | None
         )
     here = [path for path in found if is_for(path, machine)]
     return open_artefact((here or found)[0])
+
+
+def _of_format(flatbuffers: list[Path], file_format: str | None) -> list[Path]:
+    """Of a network of the zoo, the packed one first; or those of one format."""
+    formats = [path.name.split(".")[1] for path in flatbuffers]
+    if file_format is None:
+        return sorted(flatbuffers, key=lambda path: not path.name.startswith("model.packed"))
+    if file_format not in formats:
+        raise RunError(
+            "The network of the zoo has no flatbuffer of this format.",
+            received=file_format,
+            allowed=", ".join(sorted(set(formats))),
+        )
+    return [path for path, its_format in zip(flatbuffers, formats, strict=True) if its_format == file_format]
 
 
 def artefact_or_none(flatbuffer: Path) -> Artefact | None:

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from edgehybrid.errors import RunError
 from edgehybrid.files import make_folder, write_atomically
 from edgehybrid.runs.run_folder import RunFolder
+from edgehybrid.runs.zoo import zoo_folder
 
 EXTRA = "extra."
 Values = list[NDArray[Any]]
@@ -194,6 +195,12 @@ def load_arrays(run: RunFolder, record: Record) -> tuple[Values, dict[str, NDArr
     Raises:
         RunError: the file is missing or damaged.
     """
+    if run.path.parent == zoo_folder():
+        raise RunError(
+            "A network of the zoo has no weights beside its flatbuffer.",
+            received=run.path.name,
+            next_step=f"Train it: 'edgehybrid train {run.path / 'recipe.yaml'}'.",
+        )
     arrays = _unpack(run.path / "checkpoint" / record.file, record.sha256)
     values = [arrays[name] for name in sorted(arrays) if not name.startswith(EXTRA)]
     return values, {name.removeprefix(EXTRA): value for name, value in arrays.items() if name.startswith(EXTRA)}

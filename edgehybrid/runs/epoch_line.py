@@ -79,3 +79,7 @@ class EpochLine(_Line):
     health: dict[str, LayerHealth] = Field(default_factory=dict)
     hints: Annotated[tuple[str, ...], Field(strict=False)] = ()
     curvature: Annotated[tuple[Curvature, ...], Field(strict=False)] = ()
+
+    def figures(self) -> "EpochLine":
+        """The line without what it says of single layers and of the loss's curvature."""
+        return self.model_copy(update={"health": {}, "hints": (), "curvature": ()})

@@ -29,6 +29,7 @@ from edgehybrid.errors import RecipeError, RunError
 from edgehybrid.files import make_folder, write_atomically
 from edgehybrid.recipe import Recipe, load_recipe
 from edgehybrid.runs.epoch_line import EpochLine
+from edgehybrid.runs.zoo import is_of_zoo, zoo_entry, zoo_folder
 
 # Recipe, time of creation in UTC, six random digits. A copy or a renamed folder is a run only for who names it.
 _NAME = re.compile(r"(.+)-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{6}")
@@ -172,12 +173,24 @@ def open_run(path: Path) -> RunFolder:
     return RunFolder(path, _recipes[sha256], sha256)
 
 
+def run_of_row(runs: Path, name: str) -> RunFolder:
+    """The run that a row names: below ``runs``, else in the zoo.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    path, of_zoo = runs / name, zoo_folder() / name
+    return open_run(of_zoo if of_zoo.is_dir() and not path.is_dir() else path)
+
+
 def find_run(runs: Path, name_or_path: str | None) -> RunFolder:
-    """The run of that path, or of that name below ``runs``; for None the newest one that has the name of a run.
+    """The run of that path, or of that name below ``runs`` or in the zoo; for None the newest that has a run's name.
 
     Raises:
         RunError: there is none.
     """
+    if name_or_path is not None and is_of_zoo(name_or_path):
+        return open_run(zoo_entry(name_or_path)[0])
     if name_or_path is not None:
         path = Path(name_or_path)
         return open_run(path if path.is_dir() else runs / name_or_path)

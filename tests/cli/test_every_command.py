@@ -14,7 +14,7 @@ from tiny_flatbuffers import pack
 from edgehybrid import results
 
 COMMANDS = (
-    *("train", "convert", "evaluate", "benchmark", "devices", "cost", "explain"),
+    *("train", "convert", "evaluate", "benchmark", "zoo", "devices", "cost", "explain"),
     *("reproduce", "search", "significance", "prune", "calibrate", "predict", "proxy", "results", "report", "demo"),
 )
 
