@@ -11,6 +11,9 @@ from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Recipe
 from edgehybrid.recipe.network import FLOAT_BITS, Ern
 
+# Those with a place for an activation beside their sums.
+RESNETS = ("resnet20", "resnet32")
+
 
 def network_of(recipe: Recipe) -> Network:
     """The network that a recipe describes.
@@ -39,6 +42,12 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
             "Only the architecture moons has blocks of any size.",
             received=f"network.architecture: {part.architecture}, with block_convolutions or block_filters",
             allowed="architecture: moons, or neither of the two",
+        )
+    if part.activation_place == "branch" and part.architecture not in RESNETS:
+        raise RecipeError(
+            "Only the activations of ResNets can stand before the sum with a shortcut.",
+            received=f"network.architecture: {part.architecture}, network.activation_place: branch",
+            allowed="activation_place: topology, or architecture: resnet20 or resnet32",
         )
     layers = place(bare, part.placement)
     graph = architecture.graph(part, layers)

@@ -57,6 +57,8 @@ class Resnet:
             y = relu(bn(conv1(bn(x)))) + shortcut(x)
             z = relu(bn(conv2(bn(y))) + y)
 
+        or, with ``part.activation_place`` ``branch``, ``z = relu(bn(conv2(bn(y)))) + y``, so that the sums pass through
+        the whole network with nothing cut off (He et al. 2016, arXiv:1603.05027, has the thought);
         and at the end: average pool, BatchNorm, dense layer, BatchNorm. A full-precision shortcut is convolution
         and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution. The activation
         of ``part`` stands where these formulas have relu. ``part.shortcut``: ``every_convolution`` changes nothing, for
@@ -80,7 +82,10 @@ class Resnet:
                     x = g.normalised_layer(shortcut.name, x)
                 y = added(f"{name}_add1", branch, x)
                 branch = g.activated_layer(f"{name}_conv2", g.add_node("batch_norm", f"{name}_conv2_input_bn", y))
-                x = g.activation(name, added(f"{name}_add2", branch, y))
+                if part.activation_place == "branch":
+                    x = added(f"{name}_add2", g.activation(f"{name}_branch2", branch), y)
+                else:
+                    x = g.activation(name, added(f"{name}_add2", branch, y))
         pooled = g.add_node("global_average_pool", "average_pool", x)
         g.normalised_layer("fc", g.add_node("batch_norm", "average_pool_bn", pooled))
         return tuple(g.nodes)

@@ -95,6 +95,9 @@ class NetworkRecipe(Section):
         description="every_convolution: a shortcut round each convolution but the first; none: a plain network",
     )
     activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
+    activation_place: Literal["topology", "branch"] = Field(
+        default="topology", description="branch: of ResNets, each ReLU stands before the sum with its shortcut"
+    )
     thresholds: Literal["zero", "learned"] = Field(
         default="zero", description="learned: each quantised layer first subtracts a learned number a channel"
     )

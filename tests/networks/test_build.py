@@ -40,6 +40,12 @@ def test_refuses_residual_connections_for_resnet20() -> None:
         network_of(load_recipe("hybrid_res_a", ["network.residual=true"]))
 
 
+@pytest.mark.parametrize("name", ["xnor_vgg", "hybrid_vgg_a", "moons/binary_1x64", "ern/cifar16"])
+def test_refuses_activations_of_branches_where_there_are_none(name: str) -> None:
+    with pytest.raises(RecipeError, match="Only the activations of ResNets"):
+        network_of(load_recipe(name, ["network.activation_place=branch"]))
+
+
 @pytest.mark.parametrize("name", ["xnor_res", "hybrid_res_a", "float_res"])
 def test_resnet20_has_a_shortcut_round_every_convolution_already(name: str) -> None:
     asked = network_of(load_recipe(name, ["network.shortcut=every_convolution"]))

@@ -18,7 +18,7 @@ NETWORKS |= {
     f"{name} with {override}": network_of(load_recipe(name, [f"network.{override}"]))
     for name in ("hybrid_res_a", "xnor_vgg", "float_vgg")
     for override in ("shortcut=every_convolution", "activation=rprelu", "thresholds=learned")
-}
+} | {"hybrid_res_a with branches": network_of(load_recipe("hybrid_res_a", ["network.activation_place=branch"]))}
 
 
 @pytest.fixture(params=NETWORKS)

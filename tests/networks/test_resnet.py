@@ -110,6 +110,32 @@ def test_a_block_follows_the_published_code() -> None:
     assert nodes[f"{block}_relu"] == ("relu", (f"{block}_add2",))
 
 
+@pytest.mark.parametrize("activation", ["relu", "rprelu"])
+def test_activations_of_branches_leave_the_sums_alone(activation: str) -> None:
+    settings = [f"network.activation={activation}"]
+    plain = network_of(load_recipe("hybrid_res_a", settings))
+    moved = network_of(load_recipe("hybrid_res_a", [*settings, "network.activation_place=branch"]))
+    nodes = {node.name: (node.op, node.inputs) for node in moved.graph}
+    block = "stage2_block1"
+    # z = relu(bn(conv2(bn(y)))) + y
+    assert nodes[f"{block}_branch2_{activation}"] == (activation, (f"{block}_conv2_bn",))
+    assert nodes[f"{block}_add2"] == ("add", (f"{block}_branch2_{activation}", f"{block}_add1"))
+    assert nodes["stage2_block2_add1"][1][1] == f"{block}_add2"
+    # As many layers, and as many nodes of each kind: it costs the same.
+    assert moved.layers == plain.layers
+    assert sorted(node.op for node in moved.graph) == sorted(node.op for node in plain.graph)
+    # No activation reads a sum any more, but for the first convolution's.
+    assert all(nodes[inputs[0]][0] == "batch_norm" for op, inputs in nodes.values() if op == activation)
+
+
+def test_without_shortcuts_the_place_of_an_activation_means_nothing() -> None:
+    plain, moved = (
+        network_of(load_recipe("pca/plain_res20", [f"network.activation_place={place}"]))
+        for place in ("topology", "branch")
+    )
+    assert [node.op for node in plain.graph] == [node.op for node in moved.graph]
+
+
 def test_a_quantised_shortcut_has_a_batch_norm_before_it() -> None:
     nodes = {node.name: node.inputs for node in network("xnor_res").graph}
     assert nodes["stage2_block1_shortcut"] == ("stage2_block1_shortcut_input_bn",)
