@@ -91,6 +91,8 @@ def map_elements(network: Network) -> dict[str, int]:
             side, channels = layers[node.name].out_side, layers[node.name].out_channels
         elif node.op == "max_pool":
             side //= 2
+        elif node.op == "average_pool":
+            side = -(-side // 2)
         elif node.op == "global_average_pool":
             side = 1
         elif node.op == "flatten":

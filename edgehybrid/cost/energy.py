@@ -130,13 +130,22 @@ def _maps(layer: LogicalLayer, rules: Rules, access_bits: int | None) -> Iterato
         if rules.shortcut_maps == "shared":
             yield from _raised_source(layer, rules)
             return
-        if rules.shortcut_maps == "source" and layer.residual is not None:
+        if layer.residual is not None and (rules.shortcut_maps == "source" or _has_own_pool(layer)):
             inputs = layer.residual.source_elements
     yield Operations("input", inputs, access_bits or layer.activation_bits)
     if layer.float_filters and not layer.is_float and layer.reads_real and rules.split_input == "each_precision":
         yield Operations("input", inputs, FLOAT_BITS)
     yield Operations("output", layer.filter_outputs * layer.float_filters, access_bits or FLOAT_BITS)
     yield Operations("output", layer.filter_outputs * layer.quantised_filters, layer.activation_bits)
+
+
+def _has_own_pool(layer: LogicalLayer) -> bool:
+    """Whether a shortcut reads the mean of pixels that nobody else takes: then it is the one that reads all of them.
+
+    The pool before a shortcut of VGG is that of the network.
+    """
+    around, own = layer.residual, layer.in_side[0] * layer.in_side[1] * layer.in_channels
+    return around is not None and around.family != "vgg19" and around.source_elements > own
 
 
 def _inputs_read(layer: LogicalLayer, rules: Rules) -> int:

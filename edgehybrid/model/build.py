@@ -1,5 +1,6 @@
 """Network → tf_keras model: one Keras layer, or a few, for each node of the graph."""
 
+from functools import partial
 from typing import Any
 
 from edgehybrid.model.activations import LearnedThreshold, RPReLU
@@ -46,6 +47,7 @@ def _elementwise_or_pool(op: str, name: str, synchronized: bool) -> Any:
         "relu": keras.layers.ReLU,
         "rprelu": RPReLU,
         "max_pool": keras.layers.MaxPooling2D,
+        "average_pool": partial(keras.layers.AveragePooling2D, padding="same"),
         "global_average_pool": keras.layers.GlobalAveragePooling2D,
         "flatten": keras.layers.Flatten,
     }

@@ -11,7 +11,7 @@ from edgehybrid.networks.placement import place
 from edgehybrid.recipe import NetworkRecipe, Recipe
 from edgehybrid.recipe.network import FLOAT_BITS, Ern
 
-# Those with a place for an activation beside their sums.
+# Their blocks have an activation behind a sum, and shortcuts with a stride.
 RESNETS = ("resnet20", "resnet32")
 
 
@@ -43,11 +43,18 @@ def build_network(name: str, part: NetworkRecipe, image_side: int, image_channel
             received=f"network.architecture: {part.architecture}, with block_convolutions or block_filters",
             allowed="architecture: moons, or neither of the two",
         )
-    if part.activation_place == "branch" and part.architecture not in RESNETS:
+    if (part.activation_place == "branch" or part.shortcut_pool) and part.architecture not in RESNETS:
         raise RecipeError(
-            "Only the activations of ResNets can stand before the sum with a shortcut.",
-            received=f"network.architecture: {part.architecture}, network.activation_place: branch",
-            allowed="activation_place: topology, or architecture: resnet20 or resnet32",
+            "network.activation_place and network.shortcut_pool are about the blocks of ResNets.",
+            received=f"network.architecture: {part.architecture}, activation_place: {part.activation_place}, "
+            f"shortcut_pool: {str(part.shortcut_pool).lower()}",
+            allowed="activation_place: topology and shortcut_pool: false, or architecture: resnet20 or resnet32",
+        )
+    if part.shortcut_pool and part.shortcut == "none":
+        raise RecipeError(
+            "network.shortcut_pool is about shortcuts, and the network has none.",
+            received="network.shortcut: none, network.shortcut_pool: true",
+            allowed="one of the two",
         )
     layers = place(bare, part.placement)
     graph = architecture.graph(part, layers)

@@ -8,7 +8,16 @@ from edgehybrid.recipe.network import FLOAT_BITS
 
 Kind = Literal["conv", "shortcut", "dense"]
 Op = Literal[
-    "layer", "batch_norm", "relu", "rprelu", "max_pool", "global_average_pool", "flatten", "add", "thermometer"
+    "layer",
+    "batch_norm",
+    "relu",
+    "rprelu",
+    "max_pool",
+    "average_pool",
+    "global_average_pool",
+    "flatten",
+    "add",
+    "thermometer",
 ]
 Activation = Literal["relu", "rprelu"]
 QuantiserName = Literal["symmetric", "fixed_point"]

@@ -45,7 +45,9 @@ class Resnet:
                 sides = (side, out_side, side)
                 found.append(Layer(f"{name}_conv1", "conv", channels, out, 3, stride, *sides, stage))
                 if stride == 2 and part.shortcut != "none":
-                    found.append(Layer(f"{name}_shortcut", "shortcut", channels, out, 1, stride, *sides, stage))
+                    # Behind a pool the shortcut reads the map at half the side.
+                    reads = (1, out_side, out_side, side) if part.shortcut_pool else (stride, *sides)
+                    found.append(Layer(f"{name}_shortcut", "shortcut", channels, out, 1, *reads, stage))
                 found.append(Layer(f"{name}_conv2", "conv", out, out, 3, 1, out_side, out_side, out_side, stage))
                 side, channels = out_side, out
         found.append(Layer("fc", "dense", channels, classes, 1, 1, 1, 1, 1, stage=0))
@@ -59,6 +61,8 @@ class Resnet:
 
         or, with ``part.activation_place`` ``branch``, ``z = relu(bn(conv2(bn(y)))) + y``, so that the sums pass through
         the whole network with nothing cut off (He et al. 2016, arXiv:1603.05027, has the thought);
+        with ``part.shortcut_pool`` the 1×1 shortcut of a stage has no stride and reads the mean of each 2×2 pixels,
+        all of which it sees then (ResNet-D: He et al. 2019, arXiv:1812.01187, section 4.1);
         and at the end: average pool, BatchNorm, dense layer, BatchNorm. A full-precision shortcut is convolution
         and BatchNorm; a quantised one has a BatchNorm before it too, as every quantised convolution. The activation
         of ``part`` stands where these formulas have relu. ``part.shortcut``: ``every_convolution`` changes nothing, for
@@ -77,6 +81,8 @@ class Resnet:
                 branch = g.activated_layer(f"{name}_conv1", g.add_node("batch_norm", f"{name}_conv1_input_bn", x))
                 branch = g.activation(f"{name}_branch", branch)
                 if (shortcut := by_name.get(f"{name}_shortcut")) is not None:
+                    if part.shortcut_pool:
+                        x = g.add_node("average_pool", f"{name}_pool", x)
                     if not shortcut.reads_real:
                         x = g.add_node("batch_norm", f"{shortcut.name}_input_bn", x)
                     x = g.normalised_layer(shortcut.name, x)

@@ -32,7 +32,13 @@ def without_batch_norm(network: Network) -> Network:
     graph: list[Node] = []
     for node in network.graph:
         inputs = tuple(source.get(name, name) for name in node.inputs)
-        keeps_sign = node.op in ("add", "max_pool", "global_average_pool", "flatten") and positive.issuperset(inputs)
+        keeps_sign = node.op in (
+            "add",
+            "max_pool",
+            "average_pool",
+            "global_average_pool",
+            "flatten",
+        ) and positive.issuperset(inputs)
         if node.op == "batch_norm" or (node.op == "relu" and inputs[0] in positive):
             source[node.name] = inputs[0]
             continue

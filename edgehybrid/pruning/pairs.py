@@ -6,7 +6,7 @@ from typing import NamedTuple
 from edgehybrid.networks import Layer, Network
 
 # What stands between two layers and keeps channels apart.
-_CHANNELWISE = ("batch_norm", "relu", "rprelu", "max_pool", "flatten", "global_average_pool")
+_CHANNELWISE = ("batch_norm", "relu", "rprelu", "max_pool", "average_pool", "flatten", "global_average_pool")
 
 
 class Pair(NamedTuple):

@@ -94,6 +94,9 @@ class NetworkRecipe(Section):
         default="topology",
         description="every_convolution: a shortcut round each convolution but the first; none: a plain network",
     )
+    shortcut_pool: bool = Field(
+        default=False, description="of ResNets: a 2×2 average pool before a 1×1 shortcut, in place of its stride"
+    )
     activation: Literal["relu", "rprelu"] = Field(default="relu", description="what stands where a ReLU would")
     activation_place: Literal["topology", "branch"] = Field(
         default="topology", description="branch: of ResNets, each ReLU stands before the sum with its shortcut"

@@ -46,6 +46,15 @@ def test_a_pool_between_keeps_the_bits() -> None:
     assert packed == max(32 * 64 + 640, 640 + 160, 160 + 32 * 160)
 
 
+def test_a_mean_is_of_numbers_and_of_half_the_side_rounded_up() -> None:
+    half = replace(NEXT, in_side=5, out_side=5, source_side=5)
+    nodes = (Node("pool", "average_pool", ("image",)), Node("next", "layer", ("pool",)))
+    live, packed = chain(*nodes, layers=(half,), side=9, channels=10)
+    # 810 elements of the image, and 250 behind the pool: of a sign's, but only the pool's result has one.
+    assert live == 32 * (810 + 250)
+    assert packed == 32 * 810 + 250
+
+
 def test_a_map_that_is_added_later_stays_alive_and_in_32_bits() -> None:
     square = replace(BINARY, name="square", in_channels=10)
     nodes = (

@@ -307,6 +307,7 @@ def test_split_layers_convert_and_agree(tmp_path: Path, float_filter_input: str)
 
 STANDARDISED = ("network.standardise_weights=true", "training.latent_weights.clip=false")
 SWITCHES = ("network.thresholds=learned", "network.activation=rprelu", *STANDARDISED)
+POOL = ("network.shortcut_pool=true",)
 BRANCH = ("network.activation_place=branch",)
 
 
@@ -335,8 +336,8 @@ def test_a_network_of_levels_converts_and_agrees(tmp_path: Path, file_format: Fo
 @pytest.mark.parametrize("file_format", ["packed", "float32"])
 @pytest.mark.parametrize(
     "switches",
-    [SWITCHES[:1], SWITCHES[1:2], STANDARDISED, BRANCH, (*SWITCHES, *BRANCH)],
-    ids=["thresholds", "rprelu", "standardised", "branch", "all"],
+    [SWITCHES[:1], SWITCHES[1:2], STANDARDISED, BRANCH, POOL, (*SWITCHES, *BRANCH, *POOL)],
+    ids=["thresholds", "rprelu", "standardised", "branch", "pool", "all"],
 )
 @pytest.mark.slow
 def test_switches_convert_and_agree(tmp_path: Path, switches: tuple[str, ...], file_format: Any) -> None:

@@ -4,6 +4,7 @@ import pytest
 from published_figures import FIGURES, FLOAT_RECIPES, Figure, agreement, cost, row, total_pj
 
 from edgehybrid.cost import cost_of, cost_of_network
+from edgehybrid.cost.rules import load_rules
 from edgehybrid.networks import build_network, network_of
 from edgehybrid.recipe import NetworkRecipe, Placement, load_recipe
 
@@ -113,3 +114,15 @@ def test_references_have_the_input_and_classes_of_the_recipe() -> None:
     for network in (found.network, found.full_precision, found.xnor):
         first = network.layers[0].layer
         assert (first.in_side, first.in_channels, network.classes) == ((16, 16), 1, 10)
+
+
+@pytest.mark.parametrize("name", ["hybrid_res_a", "xnor_res", "hybrid_res_c"])
+@pytest.mark.parametrize("rules", ["paper", "full"])
+def test_a_pool_before_a_shortcut_costs_as_much_as_a_stride(name: str, rules: str) -> None:
+    # It reads all pixels of the map, which the strided shortcut is said to read as well; the rest is the same.
+    plain, pooled = (
+        cost_of(load_recipe(name, [f"network.shortcut_pool={is_pooled}"]), load_rules(rules))
+        for is_pooled in ("false", "true")
+    )
+    assert pooled.network.energy_uj == pytest.approx(plain.network.energy_uj)
+    assert pooled.network.memory_bits == plain.network.memory_bits

@@ -40,10 +40,16 @@ def test_refuses_residual_connections_for_resnet20() -> None:
         network_of(load_recipe("hybrid_res_a", ["network.residual=true"]))
 
 
+@pytest.mark.parametrize("setting", ["activation_place=branch", "shortcut_pool=true"])
 @pytest.mark.parametrize("name", ["xnor_vgg", "hybrid_vgg_a", "moons/binary_1x64", "ern/cifar16"])
-def test_refuses_activations_of_branches_where_there_are_none(name: str) -> None:
-    with pytest.raises(RecipeError, match="Only the activations of ResNets"):
-        network_of(load_recipe(name, ["network.activation_place=branch"]))
+def test_refuses_switches_of_blocks_that_are_not_there(name: str, setting: str) -> None:
+    with pytest.raises(RecipeError, match="about the blocks of ResNets"):
+        network_of(load_recipe(name, [f"network.{setting}"]))
+
+
+def test_refuses_a_pool_before_shortcuts_that_are_not_there() -> None:
+    with pytest.raises(RecipeError, match="and the network has none"):
+        network_of(load_recipe("pca/plain_res20", ["network.shortcut_pool=true"]))
 
 
 @pytest.mark.parametrize("name", ["xnor_res", "hybrid_res_a", "float_res"])

@@ -18,7 +18,14 @@ NETWORKS |= {
     f"{name} with {override}": network_of(load_recipe(name, [f"network.{override}"]))
     for name in ("hybrid_res_a", "xnor_vgg", "float_vgg")
     for override in ("shortcut=every_convolution", "activation=rprelu", "thresholds=learned")
-} | {"hybrid_res_a with branches": network_of(load_recipe("hybrid_res_a", ["network.activation_place=branch"]))}
+} | {
+    f"{name} with {override} at {side}×{side}": build_network(
+        name, load_recipe(name, [f"network.{override}"]).network, side, 3, 100
+    )
+    for name in ("hybrid_res_a", "xnor_res", "hybrid_res_c")
+    for override in ("activation_place=branch", "shortcut_pool=true")
+    for side in (32, 45)
+}
 
 
 @pytest.fixture(params=NETWORKS)
@@ -66,6 +73,8 @@ def test_maps_agree_along_the_graph_and_end_in_one_number_a_class(network: Netwo
             channels *= network.thermometer_channels
         elif node.op == "max_pool":
             side //= 2
+        elif node.op == "average_pool":
+            side = (side + 1) // 2
         elif node.op == "flatten":
             side, channels = 1, side**2 * channels
         elif node.op == "global_average_pool":

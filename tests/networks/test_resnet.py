@@ -128,6 +128,19 @@ def test_activations_of_branches_leave_the_sums_alone(activation: str) -> None:
     assert all(nodes[inputs[0]][0] == "batch_norm" for op, inputs in nodes.values() if op == activation)
 
 
+@pytest.mark.parametrize("name", ["hybrid_res_a", "xnor_res"])
+def test_a_shortcut_behind_a_pool_multiplies_as_often(name: str) -> None:
+    plain, pooled = network_of(load_recipe(name)), network_of(load_recipe(name, ["network.shortcut_pool=true"]))
+    assert [layer.macs for layer in pooled] == [layer.macs for layer in plain]
+    assert [layer.name for layer in pooled] == [layer.name for layer in plain]
+    shortcuts = [layer for layer in pooled if layer.kind == "shortcut"]
+    assert [(s.stride, s.source_side, s.in_side, s.out_side) for s in shortcuts] == [(1, 32, 16, 16), (1, 16, 8, 8)]
+    nodes = {node.name: (node.op, node.inputs) for node in pooled.graph}
+    assert nodes["stage2_block1_pool"] == ("average_pool", ("stage1_block3_relu",))
+    # What the block itself reads is not pooled.
+    assert nodes["stage2_block1_conv1_input_bn"] == ("batch_norm", ("stage1_block3_relu",))
+
+
 def test_without_shortcuts_the_place_of_an_activation_means_nothing() -> None:
     plain, moved = (
         network_of(load_recipe("pca/plain_res20", [f"network.activation_place={place}"]))
