@@ -33,6 +33,12 @@ def set_values(model: Any, values: Values) -> None:
         variable.assign(value)
 
 
+def update_values(values: Values, model: Any) -> None:
+    """Writes what a model's variables are now into values of it and its optimizer."""
+    variables = _variables(model, None)
+    values[: len(variables)] = [np.asarray(variable) for variable in variables]
+
+
 def restore_checkpoint(
     run: RunFolder, model: Any, optimizer: Any | None = None, extra: dict[str, NDArray[Any]] | None = None
 ) -> Record:

@@ -230,6 +230,9 @@ class Training(Section):
     start_from: str | None = Field(
         default=None, description="run whose weights are the first ones: the second of two stages"
     )
+    batch_norm_images: int = Field(
+        default=0, ge=0, description="training images that BatchNorm's averages are taken of anew after the last epoch"
+    )
     augmentation: Annotated[Augmentation, Field(discriminator="kind")] = PaddedCrop()
     latent_weights: LatentWeights = LatentWeights()
     health: Health = Health()
@@ -277,6 +280,7 @@ class Training(Section):
             ),
             ("deterministic", self.deterministic, "false", "the walk over its nodes was never compared bit by bit"),
             ("gradient_accumulation", self.gradient_accumulation > 1, "1", "the sign of a sum needs the whole batch"),
+            ("batch_norm_images", self.batch_norm_images > 0, "0", "its BatchNorm knows no variance"),
             ("start_from", self.start_from is not None, "null", "its BatchNorm is another, without a slope"),
             ("health.sharpness", self.health.sharpness is not None, "null", "its gradients are no derivatives"),
         ):

@@ -12,11 +12,12 @@ from edgehybrid.data.source import Source, open_source
 from edgehybrid.errors import EdgehybridError, InterruptedTrainingError, RunError
 from edgehybrid.model.build import build_model
 from edgehybrid.model.compat import tf, versions
-from edgehybrid.model.variables import restore_checkpoint, set_values, trained_model
+from edgehybrid.model.variables import restore_checkpoint, set_values, trained_model, update_values
 from edgehybrid.networks import check_trainable, network_of
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.checkpoint import (
     Progress,
+    Values,
     has_checkpoint,
     read_record,
     remove_left_overs,
@@ -26,6 +27,7 @@ from edgehybrid.runs.epoch_line import EpochLine
 from edgehybrid.runs.lock import owned
 from edgehybrid.runs.run_folder import RunFolder, complete_environment, create_run, open_run, write_environment
 from edgehybrid.training.available_memory import available_bytes
+from edgehybrid.training.batch_norm import BATCH, take_averages
 from edgehybrid.training.earlier_run import find_first_stage, find_teacher
 from edgehybrid.training.interruption import Interruption
 from edgehybrid.training.not_finite import checkpoint_left, first_layer_not_finite, not_finite
@@ -181,10 +183,20 @@ class _Session:
             for epoch in range(progress.epoch + 1, self.training.epochs + 1):
                 progress = self._run_epoch(run, epoch, progress, writer, interruption, on_step)
                 values = self.trainer.values()
+                if epoch == self.training.epochs and self.training.batch_norm_images:
+                    self.replicas.on_chief(self._take_averages, values)
                 # Weights that give no numbers, a full disk: the chief alone finds out.
                 self.replicas.on_chief(writer.end_epoch if writer else None, progress, values, on_epoch, bare)
                 progress = Progress(epoch=epoch)
         return run.epochs()[-1]
+
+    def _take_averages(self, values: Values) -> None:
+        """BatchNorm's, into values that are written and evaluated next."""
+        if self.model is not self.trainer.model:
+            set_values(self.model, values)
+        images = self.source.evaluation_batches("training", BATCH, self.training.batch_norm_images)
+        take_averages(self.model, (batch for batch, _ in images))
+        update_values(values, self.model)
 
     def _run_epoch(
         self,
