@@ -36,7 +36,7 @@ def evaluate(
     from edgehybrid.recipe import load_recipe
     from edgehybrid.runs.artefact import find_artefact
     from edgehybrid.runs.evaluation import write_evaluation
-    from edgehybrid.runs.zoo import is_of_zoo
+    from edgehybrid.runs.zoo import lies_in_zoo
 
     refuse_together(
         "Threads and other images are for a flatbuffer.",
@@ -55,7 +55,7 @@ def evaluate(
         found = stage.evaluate_flatbuffer(artefact, threads, load_recipe(data) if data else None)
         try:
             # The zoo says already what it evaluated.
-            if run_or_model is None or not is_of_zoo(run_or_model):
+            if not lies_in_zoo(artefact.path.parent):
                 write_evaluation(artefact.path, found)
         except RunError as error:
             # What was asked for is here; only the benchmark's row will lack it.

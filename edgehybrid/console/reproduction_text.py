@@ -10,11 +10,11 @@ def reproduction_text(found: Reproduced) -> str:
     cells = [
         (
             row.recipe,
-            str(row.epochs) if row.epochs == row.full_epochs else f"{row.epochs} of {row.full_epochs}",
+            row.length,
             len(row.seeds),
             f"{row.published_top1_percent:.2f}",
             f"{row.top1_percent:.2f}",
-            "–" if row.top1_deviation_points is None else f"{row.top1_deviation_points:.2f}",
+            row.deviation,
             f"{row.gap_points:+.2f}",
             f"{row.flatbuffer_top1_percent:.2f}",
         )

@@ -1,6 +1,7 @@
 """The networks of the zoo, each flatbuffer with its accuracy, its size and what the paper's rules count for it."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from edgehybrid.cost.recipe_cost import network_cost_of
@@ -44,11 +45,11 @@ def zoo_rows() -> list[ZooRow]:
     Raises:
         EdgehybridError: a damaged file.
     """
-    return [row for name in zoo_names() for row in _rows(name)]
+    return [row for name, folder in zoo_names().items() for row in _rows(name, folder)]
 
 
-def _rows(name: str) -> list[ZooRow]:
-    run = open_run(zoo_names()[name])
+def _rows(name: str, folder: Path) -> list[ZooRow]:
+    run = open_run(folder)
     cost = network_cost_of(run.recipe)
     published = run.recipe.published
     found: list[ZooRow] = []

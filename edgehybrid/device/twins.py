@@ -10,7 +10,7 @@ from edgehybrid.census.formats import Format
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.runs.artefact import Artefact, open_artefact
 from edgehybrid.runs.sidecar import flatbuffer_name
-from edgehybrid.runs.zoo import zoo_folder
+from edgehybrid.runs.zoo import lies_in_zoo
 
 FORMATS: tuple[Format, ...] = ("int8", "float32")
 _ONE_AT_A_TIME = Lock()
@@ -44,7 +44,7 @@ def twins_of(artefact: Artefact, say: Callable[[str], None]) -> list[Artefact]:
 
 def _convert(artefact: Artefact, file_format: Format, say: Callable[[str], None]) -> str | None:
     """Runs ``edgehybrid convert --twin`` in a process of its own. Returns why it could not."""
-    if artefact.path.parent.parent == zoo_folder():
+    if lies_in_zoo(artefact.path.parent):
         return "the zoo is not written to; name a network of it that was trained in full precision"
     if find_spec("tensorflow") is None:
         return "converting one needs edgehybrid[train]"

@@ -45,6 +45,16 @@ class Row(NamedTuple):
     format: str
     processors: tuple[str, ...]
 
+    @property
+    def length(self) -> str:
+        """How many epochs, and of how many where it is not the recipe's own number."""
+        return str(self.epochs) if self.epochs == self.full_epochs else f"{self.epochs} of {self.full_epochs}"
+
+    @property
+    def deviation(self) -> str:
+        """In points; a dash for one seed."""
+        return NOTHING if self.top1_deviation_points is None else f"{self.top1_deviation_points:.2f}"
+
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return self._asdict()
@@ -108,11 +118,11 @@ def _table(rows: Sequence[Row]) -> ReportTable:
             (
                 row.recipe,
                 ", ".join(row.changes) or NOTHING,
-                str(row.epochs) if row.epochs == row.full_epochs else f"{row.epochs} of {row.full_epochs}",
+                row.length,
                 str(len(row.seeds)),
                 f"{row.published_top1_percent:.2f}",
                 f"{row.top1_percent:.2f}",
-                NOTHING if row.top1_deviation_points is None else f"{row.top1_deviation_points:.2f}",
+                row.deviation,
                 f"{row.gap_points:+.2f}",
                 NOTHING if row.top1_selected_percent is None else f"{row.top1_selected_percent:.2f}",
                 f"{row.flatbuffer_top1_percent:.2f}",

@@ -47,12 +47,11 @@ def publish(run: RunFolder, zoo: Path) -> Path:
     formats: tuple[Format, ...] = ("packed",) if packed else ("float32", "int8")
     entry = zoo / run.name
     environment = without_places(json.loads((run.path / "env.json").read_bytes()))
-    checkpoint = json.loads((run.path / "checkpoint" / "latest.json").read_bytes())
     contents = {
         entry / "recipe.yaml": (run.path / "recipe.yaml").read_bytes(),
         entry / "env.json": json.dumps(environment, indent=2).encode(),
         entry / "metrics.jsonl": "".join(f"{line.figures().to_json()}\n" for line in run.epochs()).encode(),
-        entry / "checkpoint" / "latest.json": json.dumps(checkpoint).encode(),
+        entry / "checkpoint" / "latest.json": (run.path / "checkpoint" / "latest.json").read_bytes(),
     }
     for file_format in formats:
         for target in TARGETS:

@@ -12,6 +12,8 @@ from edgehybrid.errors import RunError
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.epoch_line import EpochLine
 
+_AGAIN = "Restore the file, or remove it: 'edgehybrid reproduce' makes it again of a finished run."
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
@@ -102,8 +104,8 @@ def is_same(one: Recipe, other: Recipe) -> bool:
 def record_of(recipe: Recipe, records: Iterable[TrainingRecord]) -> TrainingRecord | None:
     """The record of this training, if there is one; also of a version that knew fewer fields of recipes."""
     for record in records:
-        trained = record.recipe_of_today()
-        if record.recipe == recipe.name and trained is not None and is_same(trained, recipe):
+        trained = record.recipe_of_today() if record.recipe == recipe.name else None
+        if trained is not None and is_same(trained, recipe):
             return record
     return None
 
@@ -142,6 +144,3 @@ def _read(path: Path) -> TrainingRecord:
             next_step=_AGAIN,
         )
     return record
-
-
-_AGAIN = "Restore the file, or remove it: 'edgehybrid reproduce' makes it again of a finished run."

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from edgehybrid.errors import RunError
 from edgehybrid.files import make_folder, write_atomically
 from edgehybrid.runs.run_folder import RunFolder
-from edgehybrid.runs.zoo import zoo_folder
+from edgehybrid.runs.zoo import lies_in_zoo
 
 EXTRA = "extra."
 Values = list[NDArray[Any]]
@@ -195,7 +195,7 @@ def load_arrays(run: RunFolder, record: Record) -> tuple[Values, dict[str, NDArr
     Raises:
         RunError: the file is missing or damaged.
     """
-    if run.path.parent == zoo_folder():
+    if lies_in_zoo(run.path):
         raise RunError(
             "A network of the zoo has no weights beside its flatbuffer.",
             received=run.path.name,

@@ -32,6 +32,11 @@ def name_of(folder: Path) -> str | None:
     return match[1] if match else None
 
 
+def lies_in_zoo(folder: Path) -> bool:
+    """Whether this is the folder of a network of the zoo, which is read only and has no weights."""
+    return folder.parent == zoo_folder()
+
+
 def is_of_zoo(name: str) -> bool:
     """Whether what a user names is a network of the zoo."""
     return name.startswith(PREFIX)

@@ -8,6 +8,7 @@ from training_records import record_for, training_of
 
 from edgehybrid.errors import RunError
 from edgehybrid.reproduction.record import TrainingRecord, file_name, read_records, record_of, sha256_of, to_json
+from edgehybrid.reproduction.wanted import Wanted
 
 ONE = training_of("hybrid_res_a", 5, epochs=30)
 
@@ -44,8 +45,8 @@ def test_finds_a_training_wherever_its_images_lay() -> None:
     ],
     ids=["epochs", "seed", "a field", "network"],
 )
-def test_another_training_has_another_record(other: object) -> None:
-    assert record_of(other.recipe, [record_for(ONE)]) is None  # type: ignore[attr-defined]
+def test_another_training_has_another_record(other: Wanted) -> None:
+    assert record_of(other.recipe, [record_for(ONE)]) is None
 
 
 def earlier(record: TrainingRecord, **training: object) -> TrainingRecord:
