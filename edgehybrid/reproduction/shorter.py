@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edgehybrid.recipe.training import Training
+from edgehybrid.recipe.training import InverseTime, Step, Training
 
 
 def with_epochs(training: Training, epochs: int) -> Training:
@@ -14,9 +14,9 @@ def with_epochs(training: Training, epochs: int) -> Training:
     """
     whole, schedule = training.epochs, training.schedule
     changed: dict[str, Any] = {"epochs": epochs, "warm_up_epochs": training.warm_up_epochs * epochs / whole}
-    if hasattr(schedule, "epochs"):
+    if isinstance(schedule, Step | InverseTime):
         moved: dict[str, Any] = {"epochs": _moved(schedule.epochs, whole, epochs)}
-        if hasattr(schedule, "decay"):
+        if isinstance(schedule, InverseTime):
             moved["decay"] = schedule.decay * whole / epochs
         changed["schedule"] = schedule.model_copy(update=moved)
     if training.weight_decay_schedule is not None:

@@ -95,13 +95,8 @@ def _flatbuffer(run: RunFolder, say: Callable[[str], None]) -> FlatbufferRecord:
     return FlatbufferRecord(
         format=made.format,
         size_bytes=made.size_bytes,
-        model_sha256=made.model_sha256,
-        top1_percent=found.top1_percent,
-        top5_percent=found.top5_percent,
-        images=found.images,
         top1_agreement_percent=made.top1_agreement_percent,
-        runtime=found.runtime,
-        isa=found.isa,
+        **found.model_dump(include=set(FlatbufferRecord.model_fields)),
     )
 
 
