@@ -41,6 +41,20 @@ def test_all_but_the_weights_is_there(run: RunFolder, tmp_path: Path) -> None:
     assert "command" not in json.loads((entry.path / "env.json").read_text())
 
 
+def test_a_network_in_full_precision_comes_in_both_formats_of_its_weights(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    recipe = tiny_recipe("training.epochs=1", "network.placement.full_precision=[all]")
+    run = random_run(tmp_path / "runs", recipe)
+    (run.path / "metrics.jsonl").write_text(line_of(1).to_json() + "\n")
+    write_environment(run, {"tensorflow": "2.21.0"})
+    entry = publish(run, tmp_path / "zoo")
+    assert sorted(path.name for path in entry.glob("*.tflite")) == [
+        f"model.{file_format}.{target}.tflite"
+        for file_format in ("float32", "int8")
+        for target in ("aarch64", "x86_64")
+    ]
+
+
 def test_refuses_a_run_that_is_not_finished(run: RunFolder, tmp_path: Path) -> None:
     latest = run.path / "checkpoint" / "latest.json"
     before = latest.read_text()
