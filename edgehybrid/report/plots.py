@@ -12,7 +12,13 @@ from edgehybrid.report.pareto import pareto_front
 from edgehybrid.report.points import PAPER_FIGURES, Point
 from edgehybrid.svg import RING, Scale, axes, element, line, mark, marks, round_range, text
 
-FAMILIES = {"resnet20": "ResNet-20", "resnet32": "ResNet-32", "vgg19": "VGG-19"}
+FAMILIES = {
+    "resnet20": "ResNet-20",
+    "resnet32": "ResNet-32",
+    "vgg19": "VGG-19",
+    "moons": "Networks of Moons et al.",
+    "ern": "ERN",
+}
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet2012": "ImageNet", "digits": "digits"}
 # Devices that a plot draws latencies of, those with most rows first.
 MOST_PLACES = 6

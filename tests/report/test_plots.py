@@ -1,7 +1,10 @@
 import re
 from dataclasses import replace
+from typing import get_args
 
-from edgehybrid.report.plots import MOST_PLACES, plots
+from edgehybrid.networks.architectures import ARCHITECTURES
+from edgehybrid.recipe import Data
+from edgehybrid.report.plots import DATASETS, FAMILIES, MOST_PLACES, plots
 from edgehybrid.report.points import PUBLISHED, Point
 
 XNOR = Point("xnor_res", "resnet20", "cifar100", PUBLISHED, 50.2, 18.67, 17.26)
@@ -103,3 +106,13 @@ def test_text_of_a_point_cannot_become_markup() -> None:
     for svg in svgs(replace(MEASURED, network="<script>", place="<b>, 1 thread")):
         assert "<script>" not in svg
         assert "<b>" not in svg
+
+
+def test_every_architecture_and_data_set_has_a_name() -> None:
+    # What recipes may hold: a row of any of them is drawn.
+    assert FAMILIES.keys() == ARCHITECTURES.keys()
+    assert set(DATASETS) == set(get_args(Data.model_fields["dataset"].annotation))
+    for family in FAMILIES:
+        for dataset in DATASETS:
+            (plot,) = plots([replace(MEASURED, family=family, dataset=dataset)])
+            assert plot.title.startswith(f"{FAMILIES[family]} on {DATASETS[dataset]}")
