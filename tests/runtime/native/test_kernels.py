@@ -31,6 +31,8 @@ KERNELS = {
     "threshold",
     "join",
 }
+# One kernel that keeps weights in registers, where there are enough.
+NARROW = {"avx512": {"narrow"}}
 
 
 def cases_of(command: list[str]) -> dict[str, dict[str, int]]:
@@ -46,7 +48,7 @@ def cases_of(command: list[str]) -> dict[str, dict[str, int]]:
 def assert_all_ran(cases: dict[str, dict[str, int]], *names: str) -> None:
     assert set(names) <= set(cases)
     for isa, counts in cases.items():
-        assert set(counts) == KERNELS, isa
+        assert set(counts) == KERNELS | NARROW.get(isa, set()), isa
         assert min(counts.values()) > 100, (isa, counts)
 
 

@@ -135,6 +135,20 @@ struct JoinStrip {
   std::uint32_t* words;         // row behind row, and up to 15 behind the last
 };
 
+// A binary 3×3 convolution of a map with at most 16 channels, whose sums stay in registers until what follows them is
+// done. Three of its five words are two places side by side, which lie in the map as they are; two are joined.
+constexpr int kNarrowWords = 5;
+struct NarrowStrip {
+  const std::uint8_t* input;       // of the first place of the first pixel
+  std::ptrdiff_t row, step;        // bytes from one row, and from one pixel, to the next that is read
+  std::int32_t offsets[3];         // bytes from the first place to words 0, 2 and 3
+  const std::uint32_t* joined[2];  // words 1 and 4 of each pixel, row behind row
+  const std::uint32_t* weights;    // [group][word][lane]
+  ProgramStrip program;            // what follows; its strip is not read
+};
+
+using NarrowKernel = void (*)(const NarrowStrip&);
+
 struct Kernels {
   Isa isa;
   void (*bconv)(const BconvStrip&);
@@ -147,6 +161,8 @@ struct Kernels {
   ProgramKernel (*program)(const MicroOp* ops, int count, bool from_ints);
   void (*threshold)(const ThresholdStrip&);
   void (*join)(const JoinStrip&);
+  // The convolution with just this sequence behind it, or null: then one is run behind the other.
+  NarrowKernel (*narrow)(const MicroOp* ops, int count);
 };
 
 // The kernels of a set, or null where this library was not compiled with them.

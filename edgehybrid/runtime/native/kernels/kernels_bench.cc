@@ -140,22 +140,41 @@ void AddBenches(const Kernels& k, std::vector<Bench>& all, std::vector<Buffer>& 
       });
     }
   }
-  const auto add_program = [&](const char* shape, const std::vector<Micro>& kinds) {
-    std::vector<MicroOp> ops;
-    std::vector<MapRows> maps;
-    const auto* strip = Zeros<std::int32_t>(kept, kPixels * kLanes);
+  // Operations and their maps, of a row of pixels and one group.
+  const auto operations = [&](const std::vector<Micro>& kinds) {
+    std::pair<std::vector<MicroOp>, std::vector<MapRows>> all_of;
     for (const Micro kind : kinds) {
-      ops.push_back({kind, Zeros<float>(kept, kLanes), Zeros<std::int32_t>(kept, kLanes), 0, 6, kLanes});
-      maps.push_back({Zeros<std::uint8_t>(kept, kPixels * kLanes * 4), kind == Micro::kPack ? 2 : kLanes * 4});
+      all_of.first.push_back({kind, Zeros<float>(kept, kLanes), Zeros<std::int32_t>(kept, kLanes), 0, 6, kLanes});
+      all_of.second.push_back({Zeros<std::uint8_t>(kept, kPixels * kLanes * 4), kind == Micro::kPack ? 2 : kLanes * 4});
     }
+    return all_of;
+  };
+  const auto add_program = [&](const char* shape, const std::vector<Micro>& kinds) {
+    const auto [ops, maps] = operations(kinds);
+    const auto* strip = Zeros<std::int32_t>(kept, kPixels * kLanes);
     const auto count = static_cast<int>(ops.size());
     const ProgramKernel kernel = k.program(ops.data(), count, true);
-    add("program", shape, "value", kPixels * kLanes, [=] {
+    add("program", shape, "value", kPixels * kLanes, [=, ops = ops, maps = maps] {
       kernel({strip, kLanes, 1, kPixels, 0, 1, ops.data(), maps.data(), count});
     });
   };
-  add_program("scale, bias, relu, add, pack, store",
-              {Micro::kScale, Micro::kBias, Micro::kRelu, Micro::kAddMap, Micro::kPack, Micro::kStore});
+  const std::vector<Micro> residual{Micro::kScale, Micro::kBias, Micro::kRelu, Micro::kAddMap, Micro::kPack, Micro::kStore};
+  add_program("scale, bias, relu, add, pack, store", residual);
+  if (k.narrow(operations(residual).first.data(), static_cast<int>(residual.size())) != nullptr) {
+    const auto [ops, maps] = operations(residual);
+    const auto count = static_cast<int>(ops.size());
+    const NarrowKernel kernel = k.narrow(ops.data(), count);
+    const auto* input = Zeros<std::uint8_t>(kept, 4 * (kPixels + 2));
+    const auto* weights = Zeros<std::uint32_t>(kept, kNarrowWords * kLanes);
+    // Beside counting, all that the program above does; many rows, as a layer has, for its vectors are loaded once.
+    constexpr int kRows = 32;
+    const auto* joined = Zeros<std::uint32_t>(kept, kRows * kPixels);
+    add("narrow", "16 channels, with what follows", "MAC", 32.0 * kRows * kPixels * kNarrowWords * kLanes,
+        [=, ops = ops, maps = maps] {
+          kernel({input, 0, 2, {0, 2, 0}, {joined, joined}, weights,
+                  {nullptr, 0, kRows, kPixels, 0, 1, ops.data(), maps.data(), count}});
+        });
+  }
   add_program("scale, bias, pack", {Micro::kScale, Micro::kBias, Micro::kPack});
   add_program("relu, add, relu, pack; interpreted", {Micro::kRelu, Micro::kAddMap, Micro::kRelu, Micro::kPack});
   {

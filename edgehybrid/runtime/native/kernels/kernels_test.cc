@@ -12,6 +12,7 @@
 #include "kernels/bconv2d/bconv2d_test.h"
 #include "kernels/conv2d/conv2d_test.h"
 #include "kernels/narrow/join_test.h"
+#include "kernels/narrow/narrow_test.h"
 #include "kernels/pool/pool_test.h"
 #include "kernels/program/program_test.h"
 
@@ -19,7 +20,7 @@ namespace edgehybrid {
 namespace {
 
 // One entry for `isa` and one for each kernel: who adds a kernel adds its test.
-static_assert(sizeof(Kernels) == 10 * sizeof(void*), "a kernel of the list has no test here");
+static_assert(sizeof(Kernels) == 11 * sizeof(void*), "a kernel of the list has no test here");
 
 template <typename FamilyTest>
 bool IsGood(const Kernels& kernels, std::uint64_t seed) {
@@ -52,6 +53,7 @@ int Main(std::uint64_t seed) {
     is_good &= IsGood<WindowTest>(*kernels, seed);
     is_good &= IsGood<ProgramTest>(*kernels, seed);
     is_good &= IsGood<JoinTest>(*kernels, seed);
+    is_good &= IsGood<NarrowTest>(*kernels, seed);
   }
   std::printf(is_good ? "all equal\n" : "FAILED\n");
   return is_good ? 0 : 1;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/bconv2d/bits.h"
+#include "plan/narrow_step.h"
 #include "plan/strip.h"
 
 namespace edgehybrid {
@@ -273,6 +274,9 @@ class BconvStep final : public Step {
 
 std::unique_ptr<Step> MakeBconvStep(const Kernels& kernels, const BconvShape& shape, const BconvBits& bits,
                                     const Map& input, Program program, int threads) {
+  if (IsNarrow(shape, bits, program)) {
+    return MakeNarrowStep(kernels, shape, bits, input, std::move(program), threads);
+  }
   return std::make_unique<BconvStep>(kernels, shape, bits, input, std::move(program), threads);
 }
 

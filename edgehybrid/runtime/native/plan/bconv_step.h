@@ -17,6 +17,9 @@ struct BconvBits {
   std::vector<const std::int32_t*> filters;  // OHWI of the flatbuffer, words of 32 input channels
   std::vector<int> exponents;
 
+  // One plane against one filter, whose count is the sum.
+  bool IsOne() const { return planes == 1 && filters.size() == 1 && exponents[0] == 0; }
+
   // The weights of all pairs together.
   std::int64_t weight() const {
     std::int64_t sum = 0;

@@ -123,23 +123,43 @@ void Program::FoldIntoThreshold(int channels, std::int32_t largest) {
 
 void Program::Finish(const Kernels& kernels, bool from_ints) {
   kernels_ = &kernels;
-  if (!is_threshold_) kernel_ = kernels.program(ops_.data(), static_cast<int>(ops_.size()), from_ints);
+  if (is_threshold_) return;
+  const int count = static_cast<int>(ops_.size());
+  kernel_ = kernels.program(ops_.data(), count, from_ints);
+  if (from_ints) narrow_ = kernels.narrow(ops_.data(), count);
+}
+
+namespace {
+
+MapRows RowsOf(const Map& map, Slots slots, int y) {
+  return map.exists() ? MapRows{map.At(slots, y, 0), map.pixel_bytes, map.row_bytes} : MapRows{};
+}
+
+}  // namespace
+
+ProgramStrip Program::Strip(MapRows* maps, Slots slots, int y, int rows, int pixels, int first_group, int groups) const {
+  for (std::size_t i = 0; i < ops_.size(); ++i) maps[i] = RowsOf(maps_[i], slots, y);
+  return {nullptr, 0, rows, pixels, first_group, groups, ops_.data(), maps, static_cast<int>(ops_.size())};
 }
 
 void Program::Run(Slots slots, const void* strip, std::ptrdiff_t stride, int y, int rows, int pixels, int first_group,
                   int groups) const {
-  const auto rows_of = [slots, y](const Map& map) {
-    return map.exists() ? MapRows{map.At(slots, y, 0), map.pixel_bytes, map.row_bytes} : MapRows{};
-  };
   if (is_threshold_) {
     kernels_->threshold(ThresholdStrip{static_cast<const std::int32_t*>(strip), stride, rows, pixels, first_group, groups,
-                                       thresholds_, flips_, rows_of(threshold_map_)});
+                                       thresholds_, flips_, RowsOf(threshold_map_, slots, y)});
     return;
   }
   MapRows maps[kMaxOps];
-  for (std::size_t i = 0; i < ops_.size(); ++i) maps[i] = rows_of(maps_[i]);
-  kernel_(ProgramStrip{strip, stride, rows, pixels, first_group, groups, ops_.data(), maps,
-                       static_cast<int>(ops_.size())});
+  ProgramStrip call = Strip(maps, slots, y, rows, pixels, first_group, groups);
+  call.strip = strip;
+  call.stride = stride;
+  kernel_(call);
+}
+
+void Program::Run(Slots slots, NarrowStrip strip, int y, int rows, int pixels, int groups) const {
+  MapRows maps[kMaxOps];
+  strip.program = Strip(maps, slots, y, rows, pixels, 0, groups);
+  narrow_(strip);
 }
 
 }  // namespace edgehybrid

@@ -58,11 +58,17 @@ class Program {
   void Run(Slots slots, const void* strip, std::ptrdiff_t stride, int y, int rows, int pixels, int first_group,
            int groups) const;
 
+  // The same behind a binary convolution of a narrow map, where the kernels do both at once.
+  bool is_narrow() const { return narrow_ != nullptr; }
+  void Run(Slots slots, NarrowStrip strip, int y, int rows, int pixels, int groups) const;
+
  private:
   MicroOp& Append(Micro kind, const Map& map = {});
   template <typename T>
   const T* Keep(const std::vector<T>& values, T rest);
 
+  // With the maps of row y.
+  ProgramStrip Strip(MapRows* maps, Slots slots, int y, int rows, int pixels, int first_group, int groups) const;
   bool TakesInPower(const std::vector<float>& factors);
 
   std::vector<MicroOp> ops_;
@@ -71,6 +77,7 @@ class Program {
   // The number of operations when a power of two was the last of them.
   std::size_t behind_power_ = 0;
   ProgramKernel kernel_ = nullptr;
+  NarrowKernel narrow_ = nullptr;
   const Kernels* kernels_ = nullptr;
   bool is_threshold_ = false;
   Map threshold_map_;

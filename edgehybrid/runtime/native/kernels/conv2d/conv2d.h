@@ -36,6 +36,7 @@ inline void ConvTile(const ConvStrip& s, const std::int32_t* pixel_offsets, int 
 // The first layer of a network: places of three channels, three in a row of the window, and pixels side by side. A
 // number is broadcast once for the three pixels that read it.
 constexpr int kColors = 3, kColorRow = 3 * kColors;
+constexpr int kColorWaves = 4;
 
 template <int kPixels>
 inline void ConvColorTile(const ConvStrip& s, const float* pixel, int group, float* sums) {
@@ -46,15 +47,21 @@ inline void ConvColorTile(const ConvStrip& s, const float* pixel, int group, flo
     const float* at = pixel + s.input_offsets[i];
     Floats w[kColorRow];
     for (int j = 0; j < kColorRow; ++j) w[j] = Load(weights + j * kLanes);
+    // Three pixels read a number, one behind the other, and each adds to what it added just before. Waves that are
+    // far apart take turns, so that more sums are under way.
+    constexpr int kWave = kPixels / kColorWaves;
 #pragma GCC unroll 64
-    for (int j = 0; j < (kPixels - 1) * kColors + kColorRow; ++j) {
-      const Floats x = Broadcast(at[j]);
+    for (int j = 0; j < (kWave - 1) * kColors + kColorRow; ++j) {
+#pragma GCC unroll 4
+      for (int first = 0; first < kPixels; first += kWave) {
+        const Floats x = Broadcast(at[first * kColors + j]);
 #pragma GCC unroll 16
-      for (int p = 0; p < kPixels; ++p) {
-        const int place = j - p * kColors;
-        if (place < 0 || place >= kColorRow) continue;
-        total[p] = MulAdd(x, w[place], total[p]);
-        FinishBeforeLoads(total[p]);
+        for (int p = 0; p < kWave; ++p) {
+          const int place = j - p * kColors;
+          if (place < 0 || place >= kColorRow) continue;
+          total[first + p] = MulAdd(x, w[place], total[first + p]);
+          FinishBeforeLoads(total[first + p]);
+        }
       }
     }
   }

@@ -14,19 +14,29 @@ inline Ints LoadTaps(const std::uint8_t* pixels) {
   return kStep == 1 ? LoadHalves(halves) : LoadEvenHalves(halves);
 }
 
-template <int kStep>
-inline void JoinRows(const JoinStrip& s) {
+template <int kStep, bool kHasHigh>
+inline void JoinRows(const JoinStrip& strip) {
+  const JoinStrip s = strip;
   std::uint32_t* words = s.words;
   for (int y = 0; y < s.rows; ++y, words += s.pixels) {
-    const std::uint8_t *low = s.low + y * s.row, *high = s.high == nullptr ? nullptr : s.high + y * s.row;
+    const std::uint8_t *low = s.low + y * s.row, *high = kHasHigh ? s.high + y * s.row : nullptr;
     for (int p = 0; p < s.pixels; p += kLanes) {
       const Ints taps = LoadTaps<kStep>(low + 2 * kStep * p);
-      Store(words + p, high == nullptr ? taps : JoinHalves(taps, LoadTaps<kStep>(high + 2 * kStep * p)));
+      if constexpr (kHasHigh) {
+        Store(words + p, JoinHalves(taps, LoadTaps<kStep>(high + 2 * kStep * p)));
+      } else {
+        Store(words + p, taps);
+      }
     }
   }
 }
 
-inline void Join(const JoinStrip& s) { s.step == 1 ? JoinRows<1>(s) : JoinRows<2>(s); }
+template <int kStep>
+inline void JoinTaps(const JoinStrip& s) {
+  s.high == nullptr ? JoinRows<kStep, false>(s) : JoinRows<kStep, true>(s);
+}
+
+inline void Join(const JoinStrip& s) { s.step == 1 ? JoinTaps<1>(s) : JoinTaps<2>(s); }
 
 }  // namespace EDGEHYBRID_SIMD
 }  // namespace edgehybrid

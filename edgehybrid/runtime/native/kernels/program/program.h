@@ -176,9 +176,7 @@ inline ProgramKernel FindProgram(const MicroOp* ops, int count, bool from_ints) 
   if (Matches<__VA_ARGS__>(ops, count)) {                                                 \
     return from_ints ? RunSequence<true, __VA_ARGS__> : RunSequence<false, __VA_ARGS__>;  \
   }
-  constexpr Micro Scale = Micro::kScale, Bias = Micro::kBias, Relu = Micro::kRelu, Clamp = Micro::kClamp,
-                  AddMap = Micro::kAddMap, AddPart = Micro::kAddPart, Put = Micro::kStore, PutPart = Micro::kStorePart,
-                  PutInt8 = Micro::kStoreInt8, Pack = Micro::kPack, PackXor = Micro::kPackXor;
+#include "kernels/program/sequence_names.inc"
 #include "kernels/program/sequences.inc"
 #undef EDGEHYBRID_SEQUENCE
   return from_ints ? Interpret<true> : Interpret<false>;

@@ -15,7 +15,7 @@ class ProgramTest : public KernelTest {
     Section("threshold", [this] { Threshold(); });
   }
 
- private:
+ protected:
   static bool ReadsMap(Micro kind) {
     return kind == Micro::kAddMap || kind == Micro::kAddPart || kind == Micro::kSubMap || kind == Micro::kMulMap;
   }
@@ -73,20 +73,9 @@ class ProgramTest : public KernelTest {
     return f;
   }
 
-  void ProgramCase(const std::vector<Micro>& kinds, bool is_compiled) {
-    const int channels = dice_.OneOf(channels_), all = GroupsOf(channels);
-    const int first = dice_.Within(0, all - 1), groups = dice_.Within(1, all - first), lanes = all * kLanes;
-    const int rows = dice_.Within(1, 3), row_pixels = dice_.Within(1, 40), pixels = rows * row_pixels;
-    const int stride = groups * kLanes + dice_.Within(0, 20);
-    // Between two rows of a map.
-    const int gap = dice_.Within(0, 2), map_pixels = rows * (row_pixels + gap);
-    const bool from_ints = dice_.Within(0, 1) == 1;
-    auto ints = Sized<std::int32_t>(pixels * stride);
-    auto floats = Sized<float>(pixels * stride);
-    const int bits = dice_.Within(1, 30);
-    for (std::int32_t& sum : ints) sum = dice_.Within(-(1 << bits), 1 << bits);
-    Fill(floats, 4);
-
+  // Sized for maps of so many pixels.
+  std::vector<Operation> RandomOperations(const std::vector<Micro>& kinds, int channels, int map_pixels) {
+    const int all = GroupsOf(channels), lanes = all * kLanes;
     std::vector<Operation> operations;
     for (const Micro kind : kinds) {
       Operation op{kind, Sized<float>(lanes), Sized<std::int32_t>(lanes), 0, 0, {}, {}, 0, channels};
@@ -106,6 +95,63 @@ class ProgramTest : public KernelTest {
       if (WritesBytes(kind)) op.bits = Sized<std::uint8_t>(map_pixels * op.step), Fill(op.bits);
       operations.push_back(op);
     }
+    return operations;
+  }
+
+  // For a kernel: operations, and maps whose rows lie so many pixels apart.
+  static std::pair<std::vector<MicroOp>, std::vector<MapRows>> Bound(std::vector<Operation>& operations, int row) {
+    std::vector<MicroOp> ops;
+    std::vector<MapRows> maps;
+    for (Operation& op : operations) {
+      ops.push_back(MicroOp{op.kind, op.a.data(), op.signs.data(), op.low, op.high, op.channels});
+      const bool writes_bytes = WritesBytes(op.kind);
+      const std::ptrdiff_t step = op.step * static_cast<std::ptrdiff_t>(writes_bytes ? 1 : sizeof(float));
+      std::uint8_t* base = writes_bytes ? op.bits.data() : reinterpret_cast<std::uint8_t*>(op.map.data());
+      maps.push_back({base, step, step * row});
+    }
+    return {ops, maps};
+  }
+
+  void CompareMaps(const std::vector<Operation>& actual, const std::vector<Operation>& expected, const std::string& what) {
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+      const std::string place = what + ", operation " + std::to_string(i);
+      if (!actual[i].map.empty()) Compare(actual[i].map, expected[i].map, place);
+      if (!actual[i].bits.empty()) Compare(actual[i].bits, expected[i].bits, place);
+    }
+  }
+
+  static std::string Listed(const std::vector<Micro>& kinds) {
+    std::string text;
+    for (const Micro kind : kinds) text += " " + std::to_string(static_cast<int>(kind));
+    return text;
+  }
+
+  // Those that get a loop of their own.
+  static std::vector<std::vector<Micro>> CompiledSequences() {
+#include "kernels/program/sequence_names.inc"
+    return {
+#define EDGEHYBRID_SEQUENCE(...) {__VA_ARGS__},
+#include "kernels/program/sequences.inc"
+#undef EDGEHYBRID_SEQUENCE
+    };
+  }
+
+ private:
+  void ProgramCase(const std::vector<Micro>& kinds, bool is_compiled) {
+    const int channels = dice_.OneOf(channels_), all = GroupsOf(channels);
+    const int first = dice_.Within(0, all - 1), groups = dice_.Within(1, all - first);
+    const int rows = dice_.Within(1, 3), row_pixels = dice_.Within(1, 40), pixels = rows * row_pixels;
+    const int stride = groups * kLanes + dice_.Within(0, 20);
+    // Between two rows of a map.
+    const int gap = dice_.Within(0, 2), map_pixels = rows * (row_pixels + gap);
+    const bool from_ints = dice_.Within(0, 1) == 1;
+    auto ints = Sized<std::int32_t>(pixels * stride);
+    auto floats = Sized<float>(pixels * stride);
+    const int bits = dice_.Within(1, 30);
+    for (std::int32_t& sum : ints) sum = dice_.Within(-(1 << bits), 1 << bits);
+    Fill(floats, 4);
+
+    std::vector<Operation> operations = RandomOperations(kinds, channels, map_pixels);
     std::vector<Operation> expected = operations;
     for (int p = 0; p < pixels; ++p) {
       for (int lane = 0; lane < groups * kLanes; ++lane) {
@@ -115,15 +161,7 @@ class ProgramTest : public KernelTest {
       }
     }
 
-    std::vector<MicroOp> ops;
-    std::vector<MapRows> maps;
-    for (Operation& op : operations) {
-      ops.push_back(MicroOp{op.kind, op.a.data(), op.signs.data(), op.low, op.high, op.channels});
-      const bool writes_bytes = WritesBytes(op.kind);
-      const std::ptrdiff_t step = op.step * static_cast<std::ptrdiff_t>(writes_bytes ? 1 : sizeof(float));
-      std::uint8_t* base = writes_bytes ? op.bits.data() : reinterpret_cast<std::uint8_t*>(op.map.data());
-      maps.push_back({base, step, step * (row_pixels + gap)});
-    }
+    const auto [ops, maps] = Bound(operations, row_pixels + gap);
     const int count = static_cast<int>(ops.size());
     const ProgramKernel kernel = kernels_.program(ops.data(), count, from_ints);
     const void* strip = from_ints ? static_cast<const void*>(ints.data()) : floats.data();
@@ -134,17 +172,7 @@ class ProgramTest : public KernelTest {
       is_good_ = false;
     }
     kernel({strip, stride, rows, row_pixels, first, groups, ops.data(), maps.data(), count});
-    for (std::size_t i = 0; i < operations.size(); ++i) {
-      const std::string place = what + ", operation " + std::to_string(i);
-      if (!operations[i].map.empty()) Compare(operations[i].map, expected[i].map, place);
-      if (!operations[i].bits.empty()) Compare(operations[i].bits, expected[i].bits, place);
-    }
-  }
-
-  static std::string Listed(const std::vector<Micro>& kinds) {
-    std::string text;
-    for (const Micro kind : kinds) text += " " + std::to_string(static_cast<int>(kind));
-    return text;
+    CompareMaps(operations, expected, what);
   }
 
   // What runs a sequence that nobody would list.
@@ -154,17 +182,7 @@ class ProgramTest : public KernelTest {
   }
 
   void CompiledPrograms() {
-    [[maybe_unused]] constexpr Micro Scale = Micro::kScale, Bias = Micro::kBias, Relu = Micro::kRelu,
-                                     Clamp = Micro::kClamp, Prelu = Micro::kPrelu, AddMap = Micro::kAddMap,
-                                     AddPart = Micro::kAddPart, SubMap = Micro::kSubMap, MulMap = Micro::kMulMap,
-                                     Put = Micro::kStore,
-                                     PutPart = Micro::kStorePart, PutInt8 = Micro::kStoreInt8,
-                                     Pack = Micro::kPack, PackXor = Micro::kPackXor;
-    const std::vector<std::vector<Micro>> all{
-#define EDGEHYBRID_SEQUENCE(...) {__VA_ARGS__},
-#include "kernels/program/sequences.inc"
-#undef EDGEHYBRID_SEQUENCE
-    };
+    const std::vector<std::vector<Micro>> all = CompiledSequences();
     for (int number = 0; number < 12; ++number) {
       for (const std::vector<Micro>& kinds : all) ProgramCase(kinds, true);
     }
