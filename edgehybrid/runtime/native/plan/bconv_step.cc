@@ -31,7 +31,7 @@ class BconvStep final : public Step {
     // A group of the convolution that does not fill its last vector writes behind its last channel.
     const bool spills = shape_.groups > 1 && out_a_group_ % kLanes != 0;
     stride_ = std::ptrdiff_t{block_groups_ + spills} * kLanes;
-    rows_a_strip_ = RowsOfStrip(w, stride_, threads);
+    rows_a_strip_ = RowsOfStrip(kernels_.isa, w, stride_, threads);
     SplitTaps();
     for (int f = 0; f < filters_; ++f) PackWeights(bits.filters[static_cast<std::size_t>(f)], f);
     if (SumsAreDoubled(shape_)) FindCorrections(bits);

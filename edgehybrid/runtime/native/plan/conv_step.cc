@@ -23,7 +23,7 @@ class ConvStep final : public Step {
     groups_ = static_cast<int>(RoundUp(static_cast<std::size_t>(out_), kLanes)) / kLanes;
     block_groups_ = is_dot_ ? groups_ : std::min(kBlockGroups, groups_);
     stride_ = std::ptrdiff_t{block_groups_} * kLanes;
-    rows_a_strip_ = RowsOfStrip(window_, stride_, threads);
+    rows_a_strip_ = RowsOfStrip(kernels_.isa, window_, stride_, threads);
     by_blocks_ = threads > 1 && strips() < 2 * threads && blocks() >= strips();
     bias_ = Buffer(static_cast<std::size_t>(groups_) * kLanes * sizeof(float));
     if (bias != nullptr) std::copy(bias, bias + out_, bias_.as<float>());
@@ -34,6 +34,7 @@ class ConvStep final : public Step {
       }
     }
     is_dot_ ? PackForDot(filter) : PackForConv(filter);
+    if (!is_dot_) WriteToMap();
   }
 
   int units() const override { return by_blocks_ ? blocks() : strips(); }
@@ -73,6 +74,16 @@ class ConvStep final : public Step {
     }
   }
 
+  // Sums that the program only copies are computed where the copy would go.
+  void WriteToMap() {
+    const Map* map = program_.StoresStrip();
+    if (map == nullptr || block_groups_ != groups_ || map->row_bytes != map->pixel_bytes * map->w) return;
+    map_ = *map;
+    stride_ = map_.pixel_bytes / static_cast<std::ptrdiff_t>(sizeof(float));
+    program_.DropStripStore();
+    program_.Finish(kernels_, false);
+  }
+
   // A pixel of the map is whole vectors.
   void PackForDot(const float* filter) {
     const std::size_t tap = static_cast<std::size_t>(PixelFloats());
@@ -109,17 +120,18 @@ class ConvStep final : public Step {
       std::fill_n(sums, count * stride_, 0.0f);
       kernels_.dot(call);
     } else {
+      if (map_.exists()) sums = reinterpret_cast<float*>(map_.At(slots, y, 0));
       kernels_.conv(ConvStrip{input, pixels, count, offsets_.data(), static_cast<int>(offsets_.size()),
                               weights_.as<float>() + static_cast<std::size_t>(first_group) * offsets_.size() * kLanes,
                               bias_.as<float>() + first_group * kLanes, groups, sums, stride_});
     }
-    program_.Run(slots, sums, stride_, y, rows, window_.out_w, first_group, groups);
+    if (!program_.is_empty()) program_.Run(slots, sums, stride_, y, rows, window_.out_w, first_group, groups);
   }
 
   const Kernels& kernels_;
   Window window_;
   int in_, out_;
-  Map input_;
+  Map input_, map_;
   Program program_;
   bool is_dot_, by_blocks_ = false;
   int rows_a_strip_ = 1, groups_ = 0, block_groups_ = 0;

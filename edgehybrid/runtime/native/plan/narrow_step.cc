@@ -20,7 +20,7 @@ class NarrowStep final : public Step {
              int threads)
       : kernels_(kernels), window_(shape.window), input_(input), program_(std::move(program)),
         // Of a pixel, its joined words alone wait in memory.
-        rows_a_strip_(RowsOfStrip(window_, std::size(kJoinedWords), threads)) {
+        rows_a_strip_(RowsOfStrip(kernels_.isa, window_, std::size(kJoinedWords), threads)) {
     for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(kPlaces); ++i) {
       places_[i] = static_cast<std::int32_t>(i / 3 * window_.dilation_h * input_.row_bytes + i % 3 * input_.pixel_bytes);
     }

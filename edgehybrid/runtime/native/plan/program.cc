@@ -121,6 +121,27 @@ void Program::FoldIntoThreshold(int channels, std::int32_t largest) {
   Threshold(map, thresholds, flips);
 }
 
+namespace {
+
+// The first operation that does more than to read bits off the value.
+std::size_t FirstOther(const std::vector<MicroOp>& ops) {
+  const auto is_other = [](const MicroOp& op) { return op.kind != Micro::kPack && op.kind != Micro::kPackXor; };
+  return static_cast<std::size_t>(std::find_if(ops.begin(), ops.end(), is_other) - ops.begin());
+}
+
+}  // namespace
+
+const Map* Program::StoresStrip() const {
+  const std::size_t i = FirstOther(ops_);
+  return i < ops_.size() && ops_[i].kind == Micro::kStore ? &maps_[i] : nullptr;
+}
+
+void Program::DropStripStore() {
+  const auto i = static_cast<std::ptrdiff_t>(FirstOther(ops_));
+  ops_.erase(ops_.begin() + i);
+  maps_.erase(maps_.begin() + i);
+}
+
 void Program::Finish(const Kernels& kernels, bool from_ints) {
   kernels_ = &kernels;
   if (is_threshold_) return;

@@ -52,6 +52,12 @@ class Program {
     return ops_.size() == 1 && ops_[0].kind == Micro::kStorePart ? maps_.data() : nullptr;
   }
 
+  // The map that gets the strip as it came, or null: nothing before that store changes the value.
+  const Map* StoresStrip() const;
+  // Leaves that store to the producer.
+  void DropStripStore();
+  bool is_empty() const { return ops_.empty() && !is_threshold_; }
+
   void Finish(const Kernels& kernels, bool from_ints);
 
   // Rows y … y + rows - 1, each of `pixels`.

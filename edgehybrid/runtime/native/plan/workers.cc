@@ -23,8 +23,7 @@ inline void Pause() {
 
 }  // namespace
 
-Workers::Workers(int threads)
-    : threads_(threads), progress_(std::make_unique<Progress[]>(static_cast<std::size_t>(threads))) {
+Workers::Workers(int threads) : threads_(threads) {
   for (int thread = 1; thread < threads_; ++thread) pool_.emplace_back(&Workers::Work, this, thread);
 }
 
@@ -50,11 +49,11 @@ void Workers::Run(const std::vector<std::unique_ptr<Step>>& steps, Slots slots, 
     }
     wake_.notify_all();
   }
-  RunPart(0, ends);
+  RunPart(0, expected_, ends);
 }
 
 void Workers::Work(int thread) {
-  unsigned seen = 0;
+  unsigned seen = 0, expected = 0;
   while (true) {
     const auto until = Clock::now() + kSpin;
     for (int looks = 1; run_.load(std::memory_order_acquire) == seen; ++looks) {
@@ -66,33 +65,29 @@ void Workers::Work(int thread) {
     }
     ++seen;
     if (must_stop_) return;
-    RunPart(thread, nullptr);
+    RunPart(thread, expected, nullptr);
   }
 }
 
-void Workers::RunPart(int thread, Clock::time_point* ends) {
+void Workers::RunPart(int thread, unsigned& expected, Clock::time_point* ends) {
   for (const std::unique_ptr<Step>& step : *steps_) {
     const std::int64_t units = step->units();
     const int first = static_cast<int>(units * thread / threads_), last = static_cast<int>(units * (thread + 1) / threads_);
     if (first < last) {
       step->Run(slots_, (*scratch_)[static_cast<std::size_t>(thread)].as<std::uint8_t>(), first, last);
     }
-    if (threads_ > 1) WaitForAll(thread);
+    if (threads_ > 1) WaitForAll(expected);
     if (ends != nullptr) *ends++ = Clock::now();
   }
 }
 
-void Workers::WaitForAll(int thread) {
-  std::atomic<unsigned>& own = progress_[static_cast<std::size_t>(thread)].steps;
-  const unsigned steps = own.load(std::memory_order_relaxed) + 1;
-  own.store(steps, std::memory_order_release);
-  for (int other = 0; other < threads_; ++other) {
-    const std::atomic<unsigned>& others = progress_[static_cast<std::size_t>(other)].steps;
-    // Others may be a step ahead, and counts wrap around.
-    for (int looks = 1; static_cast<int>(others.load(std::memory_order_acquire) - steps) < 0; ++looks) {
-      if (looks > kLooksAtOnce) Pause();
-      if (looks % kLooks == 0) std::this_thread::yield();
-    }
+void Workers::WaitForAll(unsigned& expected) {
+  expected += static_cast<unsigned>(threads_);
+  arrived_.fetch_add(1, std::memory_order_acq_rel);
+  // Others may be a step ahead, and counts wrap around.
+  for (int looks = 1; static_cast<int>(arrived_.load(std::memory_order_acquire) - expected) < 0; ++looks) {
+    if (looks > kLooksAtOnce) Pause();
+    if (looks % kLooks == 0) std::this_thread::yield();
   }
 }
 

@@ -32,14 +32,9 @@ class Workers {
 
  private:
   void Work(int thread);
-  void RunPart(int thread, Clock::time_point* ends);
-  void WaitForAll(int thread);
-
-  // The steps that a thread has been through, in a cache line of its own: what it writes goes to those that wait, and
-  // nobody else's writing takes the line away.
-  struct alignas(2 * kCacheLine) Progress {
-    std::atomic<unsigned> steps{0};
-  };
+  // `expected`: of arrived_, once all are through the steps before.
+  void RunPart(int thread, unsigned& expected, Clock::time_point* ends);
+  void WaitForAll(unsigned& expected);
 
   const int threads_;
   const std::vector<std::unique_ptr<Step>>* steps_ = nullptr;
@@ -49,7 +44,10 @@ class Workers {
   // Counts the runs; a worker that sees a new number takes part in it.
   std::atomic<unsigned> run_{0};
   std::atomic<bool> must_stop_{false};
-  const std::unique_ptr<Progress[]> progress_;
+  // How often a thread has been through a step, all together. One number, in a line of its own: the last to arrive tells
+  // all others with the write that counts it. With a number for each, a step would wait for two lines to change places.
+  alignas(2 * kCacheLine) std::atomic<unsigned> arrived_{0};
+  alignas(2 * kCacheLine) unsigned expected_ = 0;  // by the caller's thread
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::thread> pool_;
