@@ -191,7 +191,7 @@ def machine(features: frozenset[str]) -> dict[str, Any]:
 
 def quietest(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The first of several measurements of one machine, with each network's row from that in which all rivals together
-    were fastest: others only ever slow a run.
+    were fastest: others only ever slow a run. ``measurements`` is of how many, at least.
 
     Raises:
         ValueError: of different machines, threads, or with other features hidden.
@@ -202,11 +202,13 @@ def quietest(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     def total(row: Mapping[str, Any]) -> float:
         return sum(map(math.log, row["blocks_ms"].values()))
 
-    networks = zip(*(one["results"] for one in measurements), strict=True)
+    networks: dict[str, list[Mapping[str, Any]]] = {}
+    for row in (row for one in measurements for row in one["results"]):
+        networks.setdefault(row["network"], []).append(row)
     return {
         **measurements[0],
-        "measurements": len(measurements),
-        "results": [min(rows, key=total) for rows in networks],
+        "measurements": min(map(len, networks.values())),
+        "results": [min(rows, key=total) for rows in networks.values()],
     }
 
 

@@ -70,15 +70,26 @@ void Workers::Work(int thread) {
 }
 
 void Workers::RunPart(int thread, unsigned& expected, Clock::time_point* ends) {
-  for (const std::unique_ptr<Step>& step : *steps_) {
-    const std::int64_t units = step->units();
-    const int first = static_cast<int>(units * thread / threads_), last = static_cast<int>(units * (thread + 1) / threads_);
+  bool is_shared = false;
+  for (std::size_t i = 0; i < steps_->size(); ++i) {
+    const Step& step = *(*steps_)[i];
+    const std::int64_t units = step.units();
+    // The first thread has the only unit of a step, and goes from one such step to the next by itself.
+    const bool was_shared = is_shared;
+    is_shared = threads_ > 1 && units > 1;
+    if (i > 0 && (was_shared || is_shared)) WaitForAll(expected);
+    const int first = FirstUnit(units, thread), last = FirstUnit(units, thread + 1);
     if (first < last) {
-      step->Run(slots_, (*scratch_)[static_cast<std::size_t>(thread)].as<std::uint8_t>(), first, last);
+      step.Run(slots_, (*scratch_)[static_cast<std::size_t>(thread)].as<std::uint8_t>(), first, last);
     }
-    if (threads_ > 1) WaitForAll(expected);
     if (ends != nullptr) *ends++ = Clock::now();
   }
+  // Nobody reads any more what the next run, or the end of them, may change.
+  if (threads_ > 1) WaitForAll(expected);
+}
+
+int Workers::FirstUnit(std::int64_t units, int thread) const {
+  return static_cast<int>((units * thread + threads_ - 1) / threads_);
 }
 
 void Workers::WaitForAll(unsigned& expected) {

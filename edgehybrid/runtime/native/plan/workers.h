@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -35,6 +36,7 @@ class Workers {
   // `expected`: of arrived_, once all are through the steps before.
   void RunPart(int thread, unsigned& expected, Clock::time_point* ends);
   void WaitForAll(unsigned& expected);
+  int FirstUnit(std::int64_t units, int thread) const;
 
   const int threads_;
   const std::vector<std::unique_ptr<Step>>* steps_ = nullptr;
