@@ -120,7 +120,7 @@ def _notes(outcome: "Outcome") -> list[str]:
         return [f"{outcome.model or 'Nothing more'} on {outcome.device}: {outcome.error}"]
     lines = []
     for row in outcome.benchmark.rows if outcome.benchmark else []:
-        lines += [f"{row.verdict.capitalize()}: {row.model}: {reason}" for reason in row.verdict_reasons]
+        lines += [f"{row.verdict.capitalize()}: {_name(row)}: {reason}" for reason in row.verdict_reasons]
     first = outcome.benchmark.rows[0] if outcome.benchmark else None
     if first is not None and first.top1_percent is None:
         lines.append("Note: no accuracy; 'edgehybrid evaluate' on this flatbuffer measures it for later rows.")
@@ -156,6 +156,11 @@ def _sentences(found: "Benchmark") -> list[str]:
     return [sentence(name, f"its {row.format} twin", ratio) for row, ratio in zip(twins, found.ratios, strict=True)]
 
 
+def _name(row: "Row") -> str:
+    """A file in a run folder is called like those of all other runs."""
+    return f"{row.recipe} ({row.format})" if row.recipe else row.model
+
+
 def _line(row: "Row") -> str:
     time = (
         f"{row.emulated_ms_not_latency:.3f} ms in an emulator, which is no latency"
@@ -163,7 +168,7 @@ def _line(row: "Row") -> str:
         else f"median {row.latency_ms_median:.3f} ms, p95 {row.latency_ms_p95:.3f} ms"
     )
     return (
-        f"{row.model}: {time}, measured on {row.board['cpu']} ({ran_text(row)}); "
+        f"{_name(row)}: {time}, measured on {row.board['cpu']} ({ran_text(row)}); "
         f"modelled {row.energy_model_uj:.2f} µJ; {row.verdict}"
     )
 
