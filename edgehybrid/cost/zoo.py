@@ -9,7 +9,7 @@ from edgehybrid.runs.artefact import open_artefact
 from edgehybrid.runs.evaluation import evaluation_of
 from edgehybrid.runs.run_folder import open_run
 from edgehybrid.runs.sidecar import flatbuffers_in
-from edgehybrid.runs.zoo import PREFIX, zoo_names
+from edgehybrid.runs.zoo import PREFIX, format_order, zoo_names
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _rows(name: str, folder: Path) -> list[ZooRow]:
     cost = network_cost_of(run.recipe)
     published = run.recipe.published
     found: list[ZooRow] = []
-    for path in sorted(flatbuffers_in(run.path), key=lambda path: path.name.startswith("model.int8")):
+    for path in sorted(flatbuffers_in(run.path), key=format_order):
         # Those of one format for several processors differ in nothing that stands here.
         artefact = open_artefact(path)
         if any(row.format == artefact.sidecar.format for row in found):

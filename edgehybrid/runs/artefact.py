@@ -9,7 +9,7 @@ from edgehybrid.errors import FlatbufferError, RunError
 from edgehybrid.recipe import Recipe
 from edgehybrid.runs.run_folder import find_run
 from edgehybrid.runs.sidecar import Sidecar, flatbuffers_in, is_for, read_sidecar, sidecar_path
-from edgehybrid.runs.zoo import is_of_zoo, zoo_entry
+from edgehybrid.runs.zoo import format_order, is_of_zoo, zoo_entry
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ def find_artefact(runs: Path, run_or_flatbuffer: str | None, machine: str | None
 
 
 def _of_format(flatbuffers: list[Path], file_format: str | None) -> list[Path]:
-    """Of a network of the zoo, the packed one first; or those of one format."""
+    """Of a network of the zoo, in the order of its formats; or those of one format."""
     formats = [path.name.split(".")[1] for path in flatbuffers]
     if file_format is None:
-        return sorted(flatbuffers, key=lambda path: not path.name.startswith("model.packed"))
+        return sorted(flatbuffers, key=format_order)
     if file_format not in formats:
         raise RunError(
             "The network of the zoo has no flatbuffer of this format.",

@@ -42,6 +42,14 @@ def is_of_zoo(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
+def format_order(flatbuffer: Path) -> tuple[bool, str]:
+    """Sorts the flatbuffers of a network: what was trained, packed or in float32, before what int8 rounds it to.
+
+    ``zoo:NAME`` means the first. Never the newest: an installation gives all files a time of its own.
+    """
+    return flatbuffer.name.startswith("model.int8"), flatbuffer.name
+
+
 def zoo_entry(name: str) -> tuple[Path, str | None]:
     """The folder that ``zoo:NAME`` or ``zoo:NAME:FORMAT`` means, and the format.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_an_empty_zoo_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_model_is_one_for_the_machine(machine: str, tmp_path: Path) -> None:
     assert find_artefact(tmp_path, "zoo:digits", machine).path.name == f"model.packed.{machine}.tflite"
     assert find_artefact(tmp_path, "zoo:digits:packed", machine).path.name == f"model.packed.{machine}.tflite"
+
+
+@pytest.mark.parametrize("newest", ["float32", "int8"])
+def test_a_name_means_the_format_that_was_trained_whatever_is_newest(
+    newest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(zoo_folder(), tmp_path / "zoo")
+    monkeypatch.setattr(zoo, "recipes_folder", lambda: tmp_path)
+    for path in zoo_entry("zoo:float_res")[0].glob("model.*.tflite"):
+        seconds = 2e9 if path.name.startswith(f"model.{newest}") else 1e9
+        os.utime(path, (seconds, seconds))
+    assert find_artefact(tmp_path, "zoo:float_res", "aarch64").path.name == "model.float32.aarch64.tflite"
+    assert find_artefact(tmp_path, "zoo:float_res:int8", "aarch64").path.name == "model.int8.aarch64.tflite"
 
 
 def test_refuses_a_format_that_is_not_there(tmp_path: Path) -> None:
