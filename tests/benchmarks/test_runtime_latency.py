@@ -79,6 +79,14 @@ def test_each_network_has_the_row_of_its_quietest_measurement() -> None:
     assert joined["measurements"] == 2
 
 
+def test_networks_measured_apart_are_joined() -> None:
+    first, second = measurement([1.0, 6.0]), measurement([3.0, 4.0])
+    apart = [{**one, "results": [row]} for one in (first, second) for row in one["results"]]
+    assert quietest(apart) == quietest([first, second])
+    assert quietest([*apart, first])["measurements"] == 3
+    assert quietest(apart[:3])["measurements"] == 1
+
+
 def test_measurements_that_differ_in_more_than_their_times_are_not_joined() -> None:
     with pytest.raises(ValueError, match="different machines"):
         quietest([measurement([1.0]), measurement([1.0], threads=2)])

@@ -34,6 +34,9 @@ def test_every_network_of_the_zoo_is_measured_and_reported(tmp_path: Path) -> No
     models = [row["model"] for row in rows]
     done = call(["benchmark", *models, "--no-twins", "--sessions", "1", "--timed-runs", "1"], tmp_path)
     assert done.returncode == 0, done.stderr
+    # All of them are files of one name.
+    for name in ("digits (packed)", "float_res (float32)", "float_res (int8)"):
+        assert f"{name}: median" in done.stdout
     report = call(["report"], tmp_path)
     assert report.returncode == 0, report.stderr
     for file_format in {row["format"] for row in rows}:

@@ -160,10 +160,9 @@ void AddBenches(const Kernels& k, std::vector<Bench>& all, std::vector<Buffer>& 
   };
   const std::vector<Micro> residual{Micro::kScale, Micro::kBias, Micro::kRelu, Micro::kAddMap, Micro::kPack, Micro::kStore};
   add_program("scale, bias, relu, add, pack, store", residual);
-  if (k.narrow(operations(residual).first.data(), static_cast<int>(residual.size())) != nullptr) {
-    const auto [ops, maps] = operations(residual);
-    const auto count = static_cast<int>(ops.size());
-    const NarrowKernel kernel = k.narrow(ops.data(), count);
+  const auto [ops, maps] = operations(residual);
+  const auto count = static_cast<int>(ops.size());
+  if (const NarrowKernel kernel = k.narrow(ops.data(), count); kernel != nullptr) {
     const auto* input = Zeros<std::uint8_t>(kept, 4 * (kPixels + 2));
     const auto* weights = Zeros<std::uint32_t>(kept, kNarrowWords * kLanes);
     // Beside counting, all that the program above does; many rows, as a layer has, for its vectors are loaded once.

@@ -49,6 +49,7 @@ inline void ConvColorTile(const ConvStrip& s, const float* pixel, int group, flo
     for (int j = 0; j < kColorRow; ++j) w[j] = Load(weights + j * kLanes);
     // Three pixels read a number, one behind the other, and each adds to what it added just before. Waves that are
     // far apart take turns, so that more sums are under way.
+    static_assert(kPixels % kColorWaves == 0, "a wave would reach behind the last pixel");
     constexpr int kWave = kPixels / kColorWaves;
 #pragma GCC unroll 64
     for (int j = 0; j < (kWave - 1) * kColors + kColorRow; ++j) {
