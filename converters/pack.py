@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from converters.edits.dense_products import make_dense
 from converters.edits.fold_constants import fold_constants
+from converters.edits.fold_split_layers import fold_split_layers
 from converters.edits.fold_vectors import fold_vectors
 from converters.edits.pack_layers import NotPacked, Packable, examine, pack_layers
 from converters.edits.pack_pools import pack_pools
@@ -42,6 +43,7 @@ def pack(content: bytes, metadata: Mapping[str, bytes] | None = None) -> Packed:
     left = pack_layers(graph)
     pack_pools(graph)
     unpack_signs(graph)
+    fold_split_layers(graph)
     fold_vectors(graph)
     fuse_thresholds(graph)
     return Packed(flatbuffer_of(graph, metadata), left, taps_of(graph))

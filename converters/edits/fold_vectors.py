@@ -54,14 +54,23 @@ def _fold_vector(convolution: Node, reader: Node) -> bool:
     vector = reader.constant(1) if reader.read(0) is convolution.output else reader.constant(0)
     if vector is None or multiplier is None or bias is None or vector.shape != multiplier.shape:
         return False
-    if reader.op == "MUL":
-        _set(convolution, 2, multiplier.astype(np.float64) * vector)
-        _set(convolution, 3, bias.astype(np.float64) * vector)
-    else:
-        _set(convolution, 3, bias.astype(np.float64) + vector)
+    take_vector(convolution, reader.op, multiplier, bias, vector)
     return True
 
 
-def _set(convolution: Node, place: int, vector: NDArray[np.float64]) -> None:
-    old = convolution.inputs[place]
-    convolution.inputs[place] = constant("" if old is None else old.name, vector.astype(np.float32))
+def take_vector(
+    convolution: Node, op: str, multiplier: NDArray[np.float32], bias: NDArray[np.float32], vector: NDArray[np.float32]
+) -> None:
+    """Multiplies (``MUL``) what an LceBconv2d computes, or adds to it (``ADD``), channel by channel."""
+    if op == "MUL":
+        set_constant(convolution, 2, multiplier.astype(np.float64) * vector)
+        set_constant(convolution, 3, bias.astype(np.float64) * vector)
+    else:
+        set_constant(convolution, 3, bias.astype(np.float64) + vector)
+
+
+def set_constant(node: Node, place: int, data: NDArray[np.float64]) -> None:
+    """Gives a node other float32 constants in place of those that it reads, if any."""
+    node.inputs += [None] * (place + 1 - len(node.inputs))
+    old = node.inputs[place]
+    node.inputs[place] = constant("" if old is None else old.name, data.astype(np.float32))

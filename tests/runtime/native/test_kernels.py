@@ -31,8 +31,8 @@ KERNELS = {
     "threshold",
     "join",
 }
-# One kernel that keeps weights in registers, where there are enough.
-NARROW = {"avx512": {"narrow"}}
+# Kernels that keep weights in registers, where there are enough.
+NARROW = {"avx512": {"narrow", "narrow, halved words"}}
 
 
 def cases_of(command: list[str]) -> dict[str, dict[str, int]]:

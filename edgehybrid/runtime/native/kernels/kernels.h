@@ -90,16 +90,16 @@ enum class Micro : std::uint8_t {
 struct MicroOp {
   Micro kind;
   const float* a = nullptr;
-  const std::int32_t* signs = nullptr;  // 0 or the sign bit
+  const std::int32_t* signs = nullptr;  // 0 or the sign bit; null: all 0
   float low = 0, high = 0;
-  int channels = 0;                     // kAddPart, kStorePart, kStoreInt8: of the map
+  int channels = 0;                     // kBiasPart, kStorePart, kStoreInt8: of the map
+  std::ptrdiff_t step = 0;              // bytes from a pixel of the map to the next
 };
 
-// Where an operation reads or writes: channel 0 of the first pixel, and the bytes from one pixel to the next and from
-// one row to the next.
+// Where an operation reads or writes: channel 0 of the first pixel, and the bytes from one row to the next.
 struct MapRows {
   std::uint8_t* base = nullptr;
-  std::ptrdiff_t step = 0, row = 0;
+  std::ptrdiff_t row = 0;
 };
 
 struct ProgramStrip {
@@ -123,6 +123,7 @@ struct ThresholdStrip {
   const std::int32_t* thresholds;
   const std::uint16_t* flips;   // a bit a lane, one entry a group
   MapRows map;
+  std::ptrdiff_t step;          // bytes from a pixel of the map to the next
 };
 
 // Words of two taps each, of a map with at most 16 channels (16 bits a pixel).
@@ -135,14 +136,15 @@ struct JoinStrip {
   std::uint32_t* words;         // row behind row, and up to 15 behind the last
 };
 
-// A binary 3×3 convolution of a map with at most 16 channels, whose sums stay in registers until what follows them is
-// done. Three of its five words are two places side by side, which lie in the map as they are; two are joined.
-constexpr int kNarrowWords = 5;
+// A binary 3×3 convolution of a map with at most 32 channels, whose sums stay in registers until what follows them is
+// done. Its window is nine words of one place each. Of at most 16 channels it is five: three are two places side by
+// side, which lie in the map as they are, and two are joined.
+constexpr int kWholeWords = 9, kHalvedWords = 5;
 struct NarrowStrip {
   const std::uint8_t* input;       // of the first place of the first pixel
   std::ptrdiff_t row, step;        // bytes from one row, and from one pixel, to the next that is read
-  std::int32_t offsets[3];         // bytes from the first place to words 0, 2 and 3
-  const std::uint32_t* joined[2];  // words 1 and 4 of each pixel, row behind row
+  std::int32_t offsets[3];         // bytes from the first place to words 0, 3 and 6; of halved ones, to 0, 2 and 3
+  const std::uint32_t* joined[2];  // halved words 1 and 4 of each pixel, row behind row
   const std::uint32_t* weights;    // [group][word][lane]
   ProgramStrip program;            // what follows; its strip is not read
 };
@@ -161,8 +163,8 @@ struct Kernels {
   ProgramKernel (*program)(const MicroOp* ops, int count, bool from_ints);
   void (*threshold)(const ThresholdStrip&);
   void (*join)(const JoinStrip&);
-  // The convolution with just this sequence behind it, or null: then one is run behind the other.
-  NarrowKernel (*narrow)(const MicroOp* ops, int count);
+  // The convolution of so many words with just this sequence behind it, or null: then one is run behind the other.
+  NarrowKernel (*narrow)(const MicroOp* ops, int count, int words);
 };
 
 // The kernels of a set, or null where this library was not compiled with them.

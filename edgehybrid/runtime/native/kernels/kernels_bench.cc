@@ -144,8 +144,9 @@ void AddBenches(const Kernels& k, std::vector<Bench>& all, std::vector<Buffer>& 
   const auto operations = [&](const std::vector<Micro>& kinds) {
     std::pair<std::vector<MicroOp>, std::vector<MapRows>> all_of;
     for (const Micro kind : kinds) {
-      all_of.first.push_back({kind, Zeros<float>(kept, kLanes), Zeros<std::int32_t>(kept, kLanes), 0, 6, kLanes});
-      all_of.second.push_back({Zeros<std::uint8_t>(kept, kPixels * kLanes * 4), kind == Micro::kPack ? 2 : kLanes * 4});
+      all_of.first.push_back({kind, Zeros<float>(kept, kLanes), nullptr, 0, 6, kLanes,
+                              kind == Micro::kPack ? 2 : kLanes * 4});
+      all_of.second.push_back({Zeros<std::uint8_t>(kept, kPixels * kLanes * 4)});
     }
     return all_of;
   };
@@ -162,15 +163,18 @@ void AddBenches(const Kernels& k, std::vector<Bench>& all, std::vector<Buffer>& 
   add_program("scale, bias, relu, add, pack, store", residual);
   const auto [ops, maps] = operations(residual);
   const auto count = static_cast<int>(ops.size());
-  if (const NarrowKernel kernel = k.narrow(ops.data(), count); kernel != nullptr) {
+  for (const int words : {kHalvedWords, kWholeWords}) {
+    const NarrowKernel kernel = k.narrow(ops.data(), count, words);
+    if (kernel == nullptr) continue;
+    const int step = words == kHalvedWords ? 2 : 4;
     const auto* input = Zeros<std::uint8_t>(kept, 4 * (kPixels + 2));
-    const auto* weights = Zeros<std::uint32_t>(kept, kNarrowWords * kLanes);
+    const auto* weights = Zeros<std::uint32_t>(kept, words * kLanes);
     // Beside counting, all that the program above does; many rows, as a layer has, for its vectors are loaded once.
     constexpr int kRows = 32;
     const auto* joined = Zeros<std::uint32_t>(kept, kRows * kPixels);
-    add("narrow", "16 channels, with what follows", "MAC", 32.0 * kRows * kPixels * kNarrowWords * kLanes,
+    add("narrow", Text(step * 8, " channels, with what follows"), "MAC", 32.0 * kRows * kPixels * words * kLanes,
         [=, ops = ops, maps = maps] {
-          kernel({input, 0, 2, {0, 2, 0}, {joined, joined}, weights,
+          kernel({input, 0, step, {0, 2, 0}, {joined, joined}, weights,
                   {nullptr, 0, kRows, kPixels, 0, 1, ops.data(), maps.data(), count}});
         });
   }
@@ -181,7 +185,7 @@ void AddBenches(const Kernels& k, std::vector<Bench>& all, std::vector<Buffer>& 
     const auto* flips = Zeros<std::uint16_t>(kept, 1);
     auto* bits = Zeros<std::uint8_t>(kept, 2 * kPixels);
     add("threshold", "16 channels", "value", kPixels * kLanes,
-        [=, &k] { k.threshold({sums, kLanes, 1, kPixels, 0, 1, thresholds, flips, {bits, 2}}); });
+        [=, &k] { k.threshold({sums, kLanes, 1, kPixels, 0, 1, thresholds, flips, {bits}, 2}); });
     const auto *low = Zeros<std::uint8_t>(kept, 2 * kPixels), *high = Zeros<std::uint8_t>(kept, 2 * kPixels);
     auto* words = Zeros<std::uint32_t>(kept, kPixels);
     add("join", "32 pixels", "word", kPixels, [=, &k] { k.join({low, high, 0, 1, 1, kPixels, words}); });

@@ -25,7 +25,8 @@ void AddThresholds(Program& program, const std::int32_t* limits, const BconvShap
   program.Threshold(map, thresholds, std::vector<bool>(thresholds.size()));
 }
 
-void AddTransform(Program& program, const Node& node, const Reading& reading, const BconvShape& shape, int before) {
+void AddTransform(Program& program, const Node& node, const Reading& reading, const BconvShape& shape, int before,
+                  const Map& part) {
   const double terms = shape.terms(), per_count = SumsAreDoubled(shape) ? 1 : 2;
   double low = -std::numeric_limits<double>::infinity(), high = -low;
   if (node.activation == Activation::kRelu) low = 0;
@@ -45,7 +46,11 @@ void AddTransform(Program& program, const Node& node, const Reading& reading, co
     bias.push_back(static_cast<float>((term + terms * factor) / step + zero));
   }
   program.Scale(scale);
-  program.Bias(bias);
+  if (before > 0) {
+    program.BiasPart(bias, part, before);
+  } else {
+    program.Bias(bias);
+  }
 }
 
 void AddBitTransform(Program& program, const BitSum& sum, const BconvShape& shape) {

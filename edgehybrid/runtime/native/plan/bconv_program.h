@@ -14,9 +14,10 @@ BconvShape BconvShapeOf(const Node& node, const Reading& reading);
 void AddThresholds(Program& program, const std::int32_t* limits, const BconvShape& shape, const Map& map);
 
 // Counts to values, with the roundings that graph/reference.h gives: clamp(2 count) * (-m) + (b + terms m); for int8 in
-// steps of its scale from its zero point. Half of a float is exact, so a count stands for twice a count. Channels before
-// the first give 0.
-void AddTransform(Program& program, const Node& node, const Reading& reading, const BconvShape& shape, int before);
+// steps of its scale from its zero point. Half of a float is exact, so a count stands for twice a count. So many
+// channels before the first are those of `part`.
+void AddTransform(Program& program, const Node& node, const Reading& reading, const BconvShape& shape, int before = 0,
+                  const Map& part = {});
 
 // What the counts of all planes and filters together may reach.
 inline std::int64_t LargestCount(const BconvShape& shape, const BconvBits& bits) { return shape.terms() * bits.weight(); }

@@ -274,8 +274,8 @@ class BconvStep final : public Step {
 
 std::unique_ptr<Step> MakeBconvStep(const Kernels& kernels, const BconvShape& shape, const BconvBits& bits,
                                     const Map& input, Program program, int threads) {
-  if (IsNarrow(shape, bits, program)) {
-    return MakeNarrowStep(kernels, shape, bits, input, std::move(program), threads);
+  if (const NarrowKernel kernel = NarrowKernelOf(shape, bits, program); kernel != nullptr) {
+    return MakeNarrowStep(kernels, kernel, shape, bits, input, std::move(program), threads);
   }
   return std::make_unique<BconvStep>(kernels, shape, bits, input, std::move(program), threads);
 }

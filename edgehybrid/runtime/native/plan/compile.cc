@@ -105,10 +105,10 @@ class Compiler {
     } else if (reading_.Readers(out).size() == 1 && reading_.IsSum(reading_.Readers(out)[0])) {
       return AddSum(index, node, shape, input);
     } else if (reading_.ValueAt(out).type == Type::kInt8) {
-      AddTransform(chain.program, node, reading_, shape, 0);
+      AddTransform(chain.program, node, reading_, shape);
       chain.program.StoreInt8(maps_.NewDense(out));
     } else {
-      AddTransform(chain.program, node, reading_, shape, 0);
+      AddTransform(chain.program, node, reading_, shape);
       chain.Follow(out);
       if (!SumsAreDoubled(shape)) chain.program.FoldIntoThreshold(shape.channels_out, shape.terms());
     }
@@ -119,8 +119,8 @@ class Compiler {
 
   static BconvBits OneBit(const std::int32_t* filter) { return {1, {filter}, {0}}; }
 
-  // The binary part of a split layer, and the whole: filters of zeros, scaled by 0, stand before its own, and the float
-  // part is added from its map.
+  // The binary part of a split layer, and the whole: filters of zeros, scaled by 0, stand before its own, and to them
+  // the float part is added from its map.
   void AddSum(int index, const Node& node, BconvShape shape, const Map& input) {
     const int concat = reading_.Readers(node.outputs[0])[0], whole = reading_.NodeAt(concat).outputs[0];
     const int before = reading_.ShapeOf(reading_.NodeAt(concat).inputs[0]).c;
@@ -130,9 +130,8 @@ class Compiler {
     std::vector<std::int32_t> filter(static_cast<std::size_t>(before) * words, 0);
     filter.insert(filter.end(), own, own + static_cast<std::size_t>(shape.channels_out) * words);
     Chain chain(reading_, maps_, bits_);
-    AddTransform(chain.program, node, reading_, shape, before);
+    AddTransform(chain.program, node, reading_, shape, before, maps_.PartOfSum(whole, before));
     shape.channels_out += before;
-    chain.program.AddPart(maps_.PartOfSum(whole, before), before);
     reading_.MarkDone(concat);
     chain.Follow(whole);
     chain.program.Finish(kernels_, true);

@@ -11,14 +11,17 @@ namespace edgehybrid {
 namespace {
 
 constexpr std::size_t kPlaces = 9;
-// Words of two places that do not lie side by side, and the last, which has one place alone.
+// Halved words of two places that do not lie side by side, and the last, which has one place alone.
 constexpr std::size_t kJoinedWords[] = {1, 4};
+
+bool IsHalved(const BconvShape& shape) { return shape.channels_in <= kNarrowChannels; }
 
 class NarrowStep final : public Step {
  public:
-  NarrowStep(const Kernels& kernels, const BconvShape& shape, const BconvBits& bits, const Map& input, Program program,
-             int threads)
-      : kernels_(kernels), window_(shape.window), input_(input), program_(std::move(program)),
+  NarrowStep(const Kernels& kernels, NarrowKernel kernel, const BconvShape& shape, const BconvBits& bits,
+             const Map& input, Program program, int threads)
+      : kernels_(kernels), kernel_(kernel), window_(shape.window), input_(input), program_(std::move(program)),
+        is_halved_(IsHalved(shape)),
         // Of a pixel, its joined words alone wait in memory.
         rows_a_strip_(RowsOfStrip(kernels_.isa, window_, std::size(kJoinedWords), threads)) {
     for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(kPlaces); ++i) {
@@ -29,7 +32,9 @@ class NarrowStep final : public Step {
 
   int units() const override { return (window_.out_h + rows_a_strip_ - 1) / rows_a_strip_; }
 
-  std::size_t scratch_bytes() const override { return std::size(kJoinedWords) * JoinedPixels() * 4 + kSlack; }
+  std::size_t scratch_bytes() const override {
+    return is_halved_ ? std::size(kJoinedWords) * JoinedPixels() * 4 + kSlack : 0;
+  }
 
   void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
     for (int strip = first; strip < last; ++strip) RunStrip(slots, scratch, strip);
@@ -44,11 +49,12 @@ class NarrowStep final : public Step {
   void PackWeights(const std::int32_t* filter, std::size_t channels_out) {
     const std::size_t padded = RoundUp(channels_out, kLanes);
     groups_ = static_cast<int>(padded) / kLanes;
-    weights_ = Buffer(padded * kNarrowWords * sizeof(std::uint32_t));
+    const std::size_t words = is_halved_ ? kHalvedWords : kWholeWords, places_a_word = is_halved_ ? 2 : 1;
+    weights_ = Buffer(padded * words * sizeof(std::uint32_t));
     for (std::size_t o = 0; o < channels_out; ++o) {
-      std::uint32_t* lane = weights_.as<std::uint32_t>() + o / kLanes * kNarrowWords * kLanes + o % kLanes;
+      std::uint32_t* lane = weights_.as<std::uint32_t>() + o / kLanes * words * kLanes + o % kLanes;
       for (std::size_t i = 0; i < kPlaces; ++i) {
-        lane[i / 2 * kLanes] |= static_cast<std::uint32_t>(filter[o * kPlaces + i]) << i % 2 * 16;
+        lane[i / places_a_word * kLanes] |= static_cast<std::uint32_t>(filter[o * kPlaces + i]) << i % places_a_word * 16;
       }
     }
   }
@@ -61,23 +67,28 @@ class NarrowStep final : public Step {
     call.row = w.stride_h * input_.row_bytes;
     call.step = w.stride_w * input_.pixel_bytes;
     call.offsets[0] = places_[0];
-    call.offsets[1] = places_[4];
+    call.offsets[1] = places_[is_halved_ ? 4 : 3];
     call.offsets[2] = places_[6];
     call.weights = weights_.as<std::uint32_t>();
-    for (std::size_t i = 0; i < std::size(kJoinedWords); ++i) {
+    if (is_halved_) Join(call, reinterpret_cast<std::uint32_t*>(scratch), rows);
+    program_.Run(slots, kernel_, call, first_row, rows, w.out_w, groups_);
+  }
+
+  void Join(NarrowStrip& call, std::uint32_t* words, int rows) const {
+    for (std::size_t i = 0; i < std::size(kJoinedWords); ++i, words += JoinedPixels()) {
       const std::size_t place = 2 * kJoinedWords[i];
-      auto* words = reinterpret_cast<std::uint32_t*>(scratch) + i * JoinedPixels();
       const std::uint8_t* high = place + 1 < kPlaces ? call.input + places_[place + 1] : nullptr;
-      kernels_.join(JoinStrip{call.input + places_[place], high, call.row, w.stride_w, rows, w.out_w, words});
+      kernels_.join(JoinStrip{call.input + places_[place], high, call.row, window_.stride_w, rows, window_.out_w, words});
       call.joined[i] = words;
     }
-    program_.Run(slots, call, first_row, rows, w.out_w, groups_);
   }
 
   const Kernels& kernels_;
+  NarrowKernel kernel_;
   Window window_;
   Map input_;
   Program program_;
+  bool is_halved_;
   int rows_a_strip_, groups_ = 0;
   std::int32_t places_[kPlaces] = {};
   Buffer weights_;
@@ -85,15 +96,16 @@ class NarrowStep final : public Step {
 
 }  // namespace
 
-bool IsNarrow(const BconvShape& shape, const BconvBits& bits, const Program& program) {
+NarrowKernel NarrowKernelOf(const BconvShape& shape, const BconvBits& bits, const Program& program) {
   const Window& w = shape.window;
-  return program.is_narrow() && shape.groups == 1 && shape.channels_in <= kNarrowChannels && w.kernel_h == 3 &&
-         w.kernel_w == 3 && w.dilation_w == 1 && w.stride_w <= 2 && bits.IsOne() && !SumsAreDoubled(shape);
+  const bool fits = shape.groups == 1 && shape.channels_in <= 32 && w.kernel_h == 3 && w.kernel_w == 3 &&
+                    w.dilation_w == 1 && w.stride_w <= 2 && bits.IsOne() && !SumsAreDoubled(shape);
+  return fits ? program.Narrow(IsHalved(shape) ? kHalvedWords : kWholeWords) : nullptr;
 }
 
-std::unique_ptr<Step> MakeNarrowStep(const Kernels& kernels, const BconvShape& shape, const BconvBits& bits,
-                                     const Map& input, Program program, int threads) {
-  return std::make_unique<NarrowStep>(kernels, shape, bits, input, std::move(program), threads);
+std::unique_ptr<Step> MakeNarrowStep(const Kernels& kernels, NarrowKernel kernel, const BconvShape& shape,
+                                     const BconvBits& bits, const Map& input, Program program, int threads) {
+  return std::make_unique<NarrowStep>(kernels, kernel, shape, bits, input, std::move(program), threads);
 }
 
 }  // namespace edgehybrid

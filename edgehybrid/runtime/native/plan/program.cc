@@ -21,7 +21,7 @@ const T* Program::Keep(const std::vector<T>& values, T rest) {
 }
 
 MicroOp& Program::Append(Micro kind, const Map& map) {
-  ops_.push_back(MicroOp{kind, nullptr, nullptr, 0, 0, 0});
+  ops_.push_back(MicroOp{kind, nullptr, nullptr, 0, 0, 0, map.exists() ? map.pixel_bytes : 0});
   maps_.push_back(map);
   return ops_.back();
 }
@@ -56,16 +56,21 @@ void Program::Clamp(float low, float high) {
 void Program::Prelu(const std::vector<float>& slopes) { Append(Micro::kPrelu).a = Keep(slopes, 0.0f); }
 void Program::WithMap(Micro kind, const Map& map) { Append(kind, map); }
 
-void Program::AddPart(const Map& map, int channels) { Append(Micro::kAddPart, map).channels = channels; }
+void Program::BiasPart(const std::vector<float>& terms, const Map& map, int channels) {
+  MicroOp& op = Append(Micro::kBiasPart, map);
+  op.a = Keep(terms, 0.0f);
+  op.channels = channels;
+}
 void Program::Store(const Map& map) { Append(Micro::kStore, map); }
 void Program::StorePart(const Map& map, int channels) { Append(Micro::kStorePart, map).channels = channels; }
 void Program::StoreInt8(const Map& map) { Append(Micro::kStoreInt8, map).channels = map.c; }
 
 void Program::Pack(const Map& map, const std::vector<float>& thresholds, const std::vector<bool>& flips, Micro kind) {
-  std::vector<std::int32_t> signs(flips.size());
-  std::transform(flips.begin(), flips.end(), signs.begin(), [](bool flip) { return flip ? kSignBit : 0; });
   MicroOp& op = Append(kind, map);
   op.a = Keep(thresholds, -std::numeric_limits<float>::infinity());
+  if (std::find(flips.begin(), flips.end(), true) == flips.end()) return;
+  std::vector<std::int32_t> signs(flips.size());
+  std::transform(flips.begin(), flips.end(), signs.begin(), [](bool flip) { return flip ? kSignBit : 0; });
   op.signs = Keep(signs, 0);
 }
 
@@ -94,7 +99,7 @@ void Program::FoldIntoThreshold(int channels, std::int32_t largest) {
       if (op.kind == Micro::kBias) f += op.a[channel];
       if (op.kind == Micro::kRelu) f = 0.0f > f ? 0.0f : f;
       if (op.kind == Micro::kClamp) f = op.high < (op.low > f ? op.low : f) ? op.high : (op.low > f ? op.low : f);
-      if (op.kind == Micro::kPack) return (op.signs[channel] != 0 ? -f : f) < op.a[channel];
+      if (op.kind == Micro::kPack) return (op.signs != nullptr && op.signs[channel] != 0 ? -f : f) < op.a[channel];
     }
     return false;
   };
@@ -145,15 +150,17 @@ void Program::DropStripStore() {
 void Program::Finish(const Kernels& kernels, bool from_ints) {
   kernels_ = &kernels;
   if (is_threshold_) return;
-  const int count = static_cast<int>(ops_.size());
-  kernel_ = kernels.program(ops_.data(), count, from_ints);
-  if (from_ints) narrow_ = kernels.narrow(ops_.data(), count);
+  kernel_ = kernels.program(ops_.data(), static_cast<int>(ops_.size()), from_ints);
+}
+
+NarrowKernel Program::Narrow(int words) const {
+  return is_threshold_ ? nullptr : kernels_->narrow(ops_.data(), static_cast<int>(ops_.size()), words);
 }
 
 namespace {
 
 MapRows RowsOf(const Map& map, Slots slots, int y) {
-  return map.exists() ? MapRows{map.At(slots, y, 0), map.pixel_bytes, map.row_bytes} : MapRows{};
+  return map.exists() ? MapRows{map.At(slots, y, 0), map.row_bytes} : MapRows{};
 }
 
 }  // namespace
@@ -167,7 +174,7 @@ void Program::Run(Slots slots, const void* strip, std::ptrdiff_t stride, int y, 
                   int groups) const {
   if (is_threshold_) {
     kernels_->threshold(ThresholdStrip{static_cast<const std::int32_t*>(strip), stride, rows, pixels, first_group, groups,
-                                       thresholds_, flips_, RowsOf(threshold_map_, slots, y)});
+                                       thresholds_, flips_, RowsOf(threshold_map_, slots, y), threshold_map_.pixel_bytes});
     return;
   }
   MapRows maps[kMaxOps];
@@ -177,10 +184,10 @@ void Program::Run(Slots slots, const void* strip, std::ptrdiff_t stride, int y, 
   kernel_(call);
 }
 
-void Program::Run(Slots slots, NarrowStrip strip, int y, int rows, int pixels, int groups) const {
+void Program::Run(Slots slots, NarrowKernel kernel, NarrowStrip strip, int y, int rows, int pixels, int groups) const {
   MapRows maps[kMaxOps];
   strip.program = Strip(maps, slots, y, rows, pixels, 0, groups);
-  narrow_(strip);
+  kernel(strip);
 }
 
 }  // namespace edgehybrid

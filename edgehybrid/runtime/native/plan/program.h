@@ -29,8 +29,8 @@ class Program {
   void Prelu(const std::vector<float>& slopes);
   // kind: kAddMap, kSubMap or kMulMap.
   void WithMap(Micro kind, const Map& map);
-  // A map of the first channels alone.
-  void AddPart(const Map& map, int channels);
+  // A bias behind which a map of the first channels alone would be added: their terms are 0.
+  void BiasPart(const std::vector<float>& terms, const Map& map, int channels);
   void Store(const Map& map);
   // To channels of a map that has others behind them.
   void StorePart(const Map& map, int channels);
@@ -64,9 +64,9 @@ class Program {
   void Run(Slots slots, const void* strip, std::ptrdiff_t stride, int y, int rows, int pixels, int first_group,
            int groups) const;
 
-  // The same behind a binary convolution of a narrow map, where the kernels do both at once.
-  bool is_narrow() const { return narrow_ != nullptr; }
-  void Run(Slots slots, NarrowStrip strip, int y, int rows, int pixels, int groups) const;
+  // The same behind a binary convolution of so many words, by the kernel that does both at once; null where there is none.
+  NarrowKernel Narrow(int words) const;
+  void Run(Slots slots, NarrowKernel kernel, NarrowStrip strip, int y, int rows, int pixels, int groups) const;
 
  private:
   MicroOp& Append(Micro kind, const Map& map = {});
@@ -83,7 +83,6 @@ class Program {
   // The number of operations when a power of two was the last of them.
   std::size_t behind_power_ = 0;
   ProgramKernel kernel_ = nullptr;
-  NarrowKernel narrow_ = nullptr;
   const Kernels* kernels_ = nullptr;
   bool is_threshold_ = false;
   Map threshold_map_;

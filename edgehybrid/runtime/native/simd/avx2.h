@@ -34,6 +34,14 @@ inline __m256i LoadBits(const void* p) { return _mm256_loadu_si256(static_cast<c
 inline void StoreBits(void* p, __m256i a) { _mm256_storeu_si256(static_cast<__m256i*>(p), a); }
 
 inline Floats Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+// The first lanes; the others are those of `rest`.
+inline Floats LoadPart(const float* p, int lanes, Floats rest) {
+  const auto half = [](const float* q, int count, __m256 x) {
+    const __m256i first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_blendv_ps(x, _mm256_maskload_ps(q, first), _mm256_castsi256_ps(first));
+  };
+  return {half(p, lanes, rest.low), half(p + 8, lanes - 8, rest.high)};
+}
 inline void Store(float* p, Floats a) {
   _mm256_storeu_ps(p, a.low);
   _mm256_storeu_ps(p + 8, a.high);
@@ -63,14 +71,6 @@ inline Ints BroadcastWord(const void* p) {
 inline Ints ZeroInts() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 
 inline Floats Add(Floats a, Floats b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
-// a + p[lane] in the first lanes; the others stay.
-inline Floats AddPart(Floats a, const float* p, int lanes) {
-  const auto half = [](__m256 x, const float* q, int count) {
-    const __m256i first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    return _mm256_blendv_ps(x, _mm256_add_ps(x, _mm256_maskload_ps(q, first)), _mm256_castsi256_ps(first));
-  };
-  return {half(a.low, p, lanes), half(a.high, p + 8, lanes - 8)};
-}
 inline Floats Sub(Floats a, Floats b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 inline Floats Mul(Floats a, Floats b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
 inline Floats MulAdd(Floats a, Floats b, Floats c) {

@@ -34,6 +34,10 @@ constexpr bool kKeepsFewWords = true;
 constexpr bool kLoadsAhead = false;  // the processor reorders
 
 inline Floats Load(const float* p) { return {_mm512_loadu_ps(p)}; }
+// The first lanes; the others are those of `rest`.
+inline Floats LoadPart(const float* p, int lanes, Floats rest) {
+  return {_mm512_mask_loadu_ps(rest.v, static_cast<__mmask16>((1u << lanes) - 1), p)};
+}
 inline void Store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
 inline void StorePart(float* p, Floats a, int lanes) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << lanes) - 1), a.v);
@@ -52,11 +56,6 @@ inline Ints BroadcastWord(const void* p) {
 inline Ints ZeroInts() { return {_mm512_setzero_si512()}; }
 
 inline Floats Add(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
-// a + p[lane] in the first lanes; the others stay.
-inline Floats AddPart(Floats a, const float* p, int lanes) {
-  const auto first = static_cast<__mmask16>((1u << lanes) - 1);
-  return {_mm512_mask_add_ps(a.v, first, a.v, _mm512_maskz_loadu_ps(first, p))};
-}
 inline Floats Sub(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Floats Mul(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Floats MulAdd(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
@@ -144,6 +143,7 @@ struct Counter {
   void Double() { sums = _mm512_add_epi32(sums, sums); }
   Ints Total() const { return {sums}; }
 };
+inline void FinishBeforeLoads(Counter& a) { __asm__ volatile("" : "+v"(a.sums) : : "memory"); }
 
 }  // namespace avx512
 }  // namespace edgehybrid

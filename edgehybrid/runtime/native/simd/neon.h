@@ -44,6 +44,15 @@ inline int32x4_t Signed(uint32x4_t a) { return vreinterpretq_s32_u32(a); }
 inline Floats Load(const float* p) {
   return MakeFloats([p](int i) { return vld1q_f32(p + 4 * i); });
 }
+// The first lanes; the others are those of `rest`. Buffers have room for what is read behind the last.
+inline Floats LoadPart(const float* p, int lanes, Floats rest) {
+  const std::int32_t numbers[4] = {0, 1, 2, 3};
+  for (int i = 0; i < 4 && 4 * i < lanes; ++i) {
+    const uint32x4_t first = vcltq_s32(vld1q_s32(numbers), vdupq_n_s32(lanes - 4 * i));
+    rest.v[i] = vbslq_f32(first, vld1q_f32(p + 4 * i), rest.v[i]);
+  }
+  return rest;
+}
 inline void Store(float* p, Floats a) {
   for (int i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.v[i]);
 }
@@ -78,15 +87,6 @@ inline Ints ZeroInts() {
 
 inline Floats Add(Floats a, Floats b) {
   return MakeFloats([&](int i) { return vaddq_f32(a.v[i], b.v[i]); });
-}
-// a + p[lane] in the first lanes; the others stay. Buffers have room for what is read behind the last.
-inline Floats AddPart(Floats a, const float* p, int lanes) {
-  const std::int32_t numbers[4] = {0, 1, 2, 3};
-  for (int i = 0; i < 4 && 4 * i < lanes; ++i) {
-    const uint32x4_t first = vcltq_s32(vld1q_s32(numbers), vdupq_n_s32(lanes - 4 * i));
-    a.v[i] = vbslq_f32(first, vaddq_f32(a.v[i], vld1q_f32(p + 4 * i)), a.v[i]);
-  }
-  return a;
 }
 inline Floats Sub(Floats a, Floats b) {
   return MakeFloats([&](int i) { return vsubq_f32(a.v[i], b.v[i]); });

@@ -54,6 +54,11 @@ inline float FloatOf(std::uint32_t bits) {
 inline Floats Load(const float* p) {
   return MakeFloats([p](int i) { return p[i]; });
 }
+// The first lanes; the others are those of `rest`.
+inline Floats LoadPart(const float* p, int lanes, Floats rest) {
+  for (int i = 0; i < lanes; ++i) rest.v[i] = p[i];
+  return rest;
+}
 inline void StorePart(float* p, Floats a, int lanes) {
   for (int i = 0; i < lanes; ++i) p[i] = a.v[i];
 }
@@ -85,11 +90,6 @@ inline Ints ZeroInts() {
 
 inline Floats Add(Floats a, Floats b) {
   return MakeFloats([&](int i) { return a.v[i] + b.v[i]; });
-}
-// a + p[lane] in the first lanes; the others stay.
-inline Floats AddPart(Floats a, const float* p, int lanes) {
-  for (int i = 0; i < lanes; ++i) a.v[i] += p[i];
-  return a;
 }
 inline Floats Sub(Floats a, Floats b) {
   return MakeFloats([&](int i) { return a.v[i] - b.v[i]; });

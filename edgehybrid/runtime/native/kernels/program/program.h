@@ -1,8 +1,8 @@
 // What follows a convolution, in the registers that hold its result: scale, BatchNorm, activation, the addition of the
 // residual map, the store of the sum, and the bits that the next convolution reads.
 //
-// Each sequence of sequences.inc is compiled as a loop of its own. Any other is interpreted, operation by operation,
-// with the same results.
+// Each sequence of sequences.inc is compiled as a loop of its own, for maps of which those of one kind have one step
+// from pixel to pixel. Any other is interpreted, operation by operation, with the same results.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -11,6 +11,10 @@ namespace edgehybrid {
 namespace EDGEHYBRID_SIMD {
 
 constexpr bool IsPack(Micro kind) { return kind == Micro::kPack || kind == Micro::kPackXor; }
+// With a map whose groups are not whole.
+constexpr bool IsPart(Micro kind) {
+  return kind == Micro::kBiasPart || kind == Micro::kStorePart || kind == Micro::kStoreInt8;
+}
 
 // The first lanes, cut to integers that an int8 holds.
 inline void StoreBytes(std::uint8_t* place, Floats a, int lanes) {
@@ -20,44 +24,63 @@ inline void StoreBytes(std::uint8_t* place, Floats a, int lanes) {
   __builtin_memcpy(place, all, static_cast<std::size_t>(lanes));
 }
 
-// An operation on one group of channels: its vectors in registers, its place in its map moving along the rows.
-template <Micro kKind>
+// A sequence counts its way along a row once for each kind of map: places of their own for three to five maps, and
+// steps beside them, would not find room in the registers, and took a tenth of the time.
+struct Along {
+  std::ptrdiff_t floats = 0, bits = 0, parts = 0;
+
+  // Of the map of such an operation.
+  template <Micro kKind>
+  std::ptrdiff_t& Of() {
+    return IsPack(kKind) ? bits : IsPart(kKind) ? parts : floats;
+  }
+  void Add(const Along& steps) {
+    floats += steps.floats;
+    bits += steps.bits;
+    parts += steps.parts;
+  }
+};
+
+// An operation on one group of channels: its vectors in registers, and where a row of its map begins. Without kFlips
+// no sign is flipped, as in most trained networks: one instruction less of those behind a sum.
+template <Micro kKind, bool kFlips>
 struct Operation {
   Floats a, low, high;
   Ints signs;
   std::uint8_t* place;
-  std::ptrdiff_t step, to_next_row;
+  std::ptrdiff_t row;
   int lanes;
 
-  Operation(const MicroOp& op, const MapRows& map, int pixels, int group) {
+  Operation(const MicroOp& op, const MapRows& map, int group) {
     const std::ptrdiff_t channel = std::ptrdiff_t{group} * kLanes;
-    if constexpr (kKind == Micro::kScale || kKind == Micro::kBias || kKind == Micro::kPrelu || IsPack(kKind)) {
+    if constexpr (kKind == Micro::kScale || kKind == Micro::kBias || kKind == Micro::kBiasPart ||
+                  kKind == Micro::kPrelu || IsPack(kKind)) {
       a = Load(op.a + channel);
     }
     if constexpr (kKind == Micro::kRelu) low = Broadcast(0.0f);
     if constexpr (kKind == Micro::kClamp) low = Broadcast(op.low), high = Broadcast(op.high);
-    if constexpr (IsPack(kKind)) signs = Load(op.signs + channel);
+    if constexpr (IsPack(kKind) && kFlips) signs = op.signs != nullptr ? Load(op.signs + channel) : ZeroInts();
     if constexpr (kKind == Micro::kStoreInt8) low = Broadcast(-128.0f), high = Broadcast(127.0f);
-    if constexpr (kKind == Micro::kAddPart || kKind == Micro::kStorePart || kKind == Micro::kStoreInt8) {
+    if constexpr (IsPart(kKind)) {
       const int left = op.channels - static_cast<int>(channel);
       lanes = left < 0 ? 0 : left < kLanes ? left : kLanes;
     }
     place = map.base + (IsPack(kKind) ? group * 2 : kKind == Micro::kStoreInt8 ? channel : channel * 4);
-    step = map.step;
-    to_next_row = map.row - pixels * map.step;
+    row = map.row;
   }
 
-  void StartNextRow() { place += to_next_row; }
+  void StartNextRow() { place += row; }
 
-  void Apply(Floats& f) {
-    float* map = reinterpret_cast<float*>(place);
+  void Apply(Floats& f, Along along) {
+    std::uint8_t* bytes = place + along.Of<kKind>();
+    float* map = reinterpret_cast<float*>(bytes);
     if constexpr (kKind == Micro::kScale) f = Mul(f, a);
     if constexpr (kKind == Micro::kBias) f = Add(f, a);
+    if constexpr (kKind == Micro::kBiasPart) f = Add(f, LoadPart(map, lanes, a));
     if constexpr (kKind == Micro::kRelu) f = Max(low, f);
     if constexpr (kKind == Micro::kClamp) f = Min(high, Max(low, f));
     if constexpr (kKind == Micro::kPrelu) f = SelectNegative(f, Mul(f, a), f);
     if constexpr (kKind == Micro::kAddMap) f = Add(f, Load(map));
-    if constexpr (kKind == Micro::kAddPart) f = AddPart(f, map, lanes);
     if constexpr (kKind == Micro::kSubMap) f = Sub(f, Load(map));
     if constexpr (kKind == Micro::kMulMap) f = Mul(f, Load(map));
     if constexpr (kKind == Micro::kStore) Store(map, f);
@@ -67,15 +90,14 @@ struct Operation {
       constexpr float kHalf = 0x1.fffffep-2f;
       // Max takes its second operand where the first is NaN.
       const Floats within = Min(high, Max(f, low));
-      StoreBytes(place, Add(within, SelectNegative(within, Broadcast(-kHalf), Broadcast(kHalf))), lanes);
+      StoreBytes(bytes, Add(within, SelectNegative(within, Broadcast(-kHalf), Broadcast(kHalf))), lanes);
     }
     if constexpr (IsPack(kKind)) {
       std::uint16_t before = 0;
-      if constexpr (kKind == Micro::kPackXor) __builtin_memcpy(&before, place, sizeof before);
-      const auto bits = static_cast<std::uint16_t>(Less(FlipSigns(f, signs), a) ^ before);
-      __builtin_memcpy(place, &bits, sizeof bits);
+      if constexpr (kKind == Micro::kPackXor) __builtin_memcpy(&before, bytes, sizeof before);
+      const auto bits = static_cast<std::uint16_t>(Less(kFlips ? FlipSigns(f, signs) : f, a) ^ before);
+      __builtin_memcpy(bytes, &bits, sizeof bits);
     }
-    place += step;
   }
 };
 
@@ -100,7 +122,7 @@ struct CountTo<0, kIndices...> {
 
 template <typename... kAll>
 struct Operations {
-  void Apply(Floats&) {}
+  void Apply(Floats&, Along) {}
   void StartNextRow() {}
 };
 template <typename First, typename... Rest>
@@ -109,9 +131,9 @@ struct Operations<First, Rest...> {
   Operations<Rest...> rest;
   Operations(First f, Rest... r) : first(f), rest{r...} {}
   // A compiler that gives up inlining here keeps every value in memory.
-  [[gnu::always_inline]] void Apply(Floats& f) {
-    first.Apply(f);
-    rest.Apply(f);
+  [[gnu::always_inline]] void Apply(Floats& f, Along along) {
+    first.Apply(f, along);
+    rest.Apply(f, along);
   }
   void StartNextRow() {
     first.StartNextRow();
@@ -119,30 +141,40 @@ struct Operations<First, Rest...> {
   }
 };
 
-template <bool kFromInts, Micro... kKinds, std::size_t... kIndices>
+// From pixel to pixel, in the maps of a sequence.
+template <Micro... kKinds>
+inline Along StepsOf(const MicroOp* ops) {
+  Along steps;
+  int i = 0;
+  ((steps.Of<kKinds>() = ops[i].step != 0 ? ops[i].step : steps.Of<kKinds>(), ++i), ...);
+  return steps;
+}
+
+template <bool kFromInts, bool kFlips, Micro... kKinds, std::size_t... kIndices>
 inline void RunSequenceAt(const ProgramStrip& r, Indices<kIndices...>) {
+  const Along steps = StepsOf<kKinds...>(r.ops);
   for (int g = 0; g < r.groups; ++g) {
-    Operations<Operation<kKinds>...> all{
-        Operation<kKinds>(r.ops[kIndices], r.maps[kIndices], r.pixels, r.first_group + g)...};
+    Operations<Operation<kKinds, kFlips>...> all{
+        Operation<kKinds, kFlips>(r.ops[kIndices], r.maps[kIndices], r.first_group + g)...};
     std::ptrdiff_t lane = std::ptrdiff_t{g} * kLanes;
     for (int y = 0; y < r.rows; ++y, all.StartNextRow()) {
-      for (int p = 0; p < r.pixels; ++p, lane += r.stride) {
+      Along along;
+#pragma GCC unroll 1
+      for (int p = 0; p < r.pixels; ++p, lane += r.stride, along.Add(steps)) {
         Floats f = LoadStrip<kFromInts>(r, lane);
-        all.Apply(f);
+        all.Apply(f, along);
       }
     }
   }
 }
 
-template <bool kFromInts, Micro... kKinds>
+template <bool kFromInts, bool kFlips, Micro... kKinds>
 void RunSequence(const ProgramStrip& strip) {
   const ProgramStrip r = strip;
-  RunSequenceAt<kFromInts, kKinds...>(r, typename CountTo<sizeof...(kKinds)>::Type());
+  RunSequenceAt<kFromInts, kFlips, kKinds...>(r, typename CountTo<sizeof...(kKinds)>::Type());
 }
 
-inline MapRows Moved(const MapRows& map, int rows, int pixels) {
-  return {map.base + rows * map.row + pixels * map.step, map.step, map.row};
-}
+inline MapRows Moved(const MapRows& map, std::ptrdiff_t bytes) { return {map.base + bytes, map.row}; }
 
 template <bool kFromInts>
 void Interpret(const ProgramStrip& r) {
@@ -154,7 +186,8 @@ void Interpret(const ProgramStrip& r) {
         switch (r.ops[i].kind) {
 #define EDGEHYBRID_MICRO(kind)                                                    \
   case Micro::kind:                                                              \
-    Operation<Micro::kind>(r.ops[i], Moved(r.maps[i], y, x), 1, r.first_group + g).Apply(f); \
+    Operation<Micro::kind, true>(r.ops[i], Moved(r.maps[i], y * r.maps[i].row + x * r.ops[i].step), r.first_group + g) \
+        .Apply(f, Along());                                                                                           \
     break;
 #include "kernels/program/micros.inc"
 #undef EDGEHYBRID_MICRO
@@ -168,13 +201,39 @@ template <Micro... kKinds>
 bool Matches(const MicroOp* ops, int count) {
   if (count != static_cast<int>(sizeof...(kKinds))) return false;
   int i = -1;
-  return ((++i, ops[i].kind == kKinds) && ...);
+  if (!((++i, ops[i].kind == kKinds) && ...)) return false;
+  Along steps = StepsOf<kKinds...>(ops);
+  i = -1;
+  return ((++i, ops[i].step == 0 || ops[i].step == steps.Of<kKinds>()) && ...);
+}
+
+inline bool HasFlips(const MicroOp* ops, int count) {
+  bool has = false;
+  for (int i = 0; i < count; ++i) has = has || ops[i].signs != nullptr;
+  return has;
+}
+
+// Counts are clamped, scaled or shifted before anything else is done to them.
+constexpr bool IsOfCounts(Micro first) {
+  return first == Micro::kClamp || first == Micro::kScale || first == Micro::kBias;
+}
+
+template <bool kFromInts, Micro kFirst, Micro... kRest>
+ProgramKernel SequenceOf([[maybe_unused]] bool flips) {
+  if constexpr (kFromInts && !IsOfCounts(kFirst)) {
+    return Interpret<true>;
+  } else if constexpr (!IsPack(kFirst) && (!IsPack(kRest) && ...)) {
+    return RunSequence<kFromInts, false, kFirst, kRest...>;
+  } else {
+    return flips ? RunSequence<kFromInts, true, kFirst, kRest...> : RunSequence<kFromInts, false, kFirst, kRest...>;
+  }
 }
 
 inline ProgramKernel FindProgram(const MicroOp* ops, int count, bool from_ints) {
-#define EDGEHYBRID_SEQUENCE(...)                                                          \
-  if (Matches<__VA_ARGS__>(ops, count)) {                                                 \
-    return from_ints ? RunSequence<true, __VA_ARGS__> : RunSequence<false, __VA_ARGS__>;  \
+  const bool flips = HasFlips(ops, count);
+#define EDGEHYBRID_SEQUENCE(...)                                                                          \
+  if (Matches<__VA_ARGS__>(ops, count)) {                                                                 \
+    return from_ints ? SequenceOf<true, __VA_ARGS__>(flips) : SequenceOf<false, __VA_ARGS__>(flips);       \
   }
 #include "kernels/program/sequence_names.inc"
 #include "kernels/program/sequences.inc"
@@ -191,7 +250,7 @@ inline void Threshold(const ThresholdStrip& r) {
       std::uint8_t* row = r.map.base + y * r.map.row + group * 2;
       for (int p = 0; p < r.pixels; ++p, place += r.stride) {
         const auto bits = static_cast<std::uint16_t>(Greater(Load(place), thresholds) ^ r.flips[group]);
-        __builtin_memcpy(row + p * r.map.step, &bits, sizeof bits);
+        __builtin_memcpy(row + p * r.step, &bits, sizeof bits);
       }
     }
   }
