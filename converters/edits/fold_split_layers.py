@@ -9,8 +9,8 @@ it in its filters: (Σ x W + c) v + w = Σ x (W v) + (c v + w), but for rounding
 
 An activation that the last of them had is an operator of its own then.
 
-Left alone: maps that something else reads, too; joins along another axis than the channels; convolutions in full
-precision with an activation; joins of anything else.
+Left alone: maps that something else reads, too, or that are joined twice; joins along another axis than the channels;
+convolutions in full precision with an activation; joins of anything else.
 """
 
 from collections.abc import Callable
@@ -48,10 +48,8 @@ def fold_split_layers(graph: Graph) -> None:
 
 def _vector(join: Node, reader: Node) -> Vector | None:
     """What a reader multiplies each channel by, or adds to it."""
-    if reader.op not in ("MUL", "ADD") or reader.options.get("fused_activation_function", 0) not in (
-        0,
-        *ACTIVATION_OPS,
-    ):
+    activation = reader.options.get("fused_activation_function", 0)
+    if reader.op not in ("MUL", "ADD") or (activation and activation not in ACTIVATION_OPS):
         return None
     vector = reader.constant(1) if reader.read(0) is join.output else reader.constant(0)
     return vector if vector is not None and vector.shape == join.output.shape[-1:] else None
@@ -60,7 +58,8 @@ def _vector(join: Node, reader: Node) -> Vector | None:
 def _takes(graph: Graph, join: Node) -> list[Take]:
     """One for each map that is joined; none where one of them can take no vector, or none is binary."""
     of_channels = join.options.get("axis", 0) in (-1, len(join.output.shape) - 1)
-    if not of_channels or join.options.get("fused_activation_function", 0):
+    is_double = len({id(value) for value in join.inputs}) < len(join.inputs)
+    if not of_channels or is_double or join.options.get("fused_activation_function", 0):
         return []
     nodes = [None if value is None or not graph.is_read_once(value) else graph.producer(value) for value in join.inputs]
     takes = [None if node is None else _take_of(node) for node in nodes]
@@ -69,27 +68,22 @@ def _takes(graph: Graph, join: Node) -> list[Take]:
 
 
 def _take_of(node: Node) -> Take | None:
-    if node.options.get("fused_activation_function", 0) and node.op != "LceBconv2d":
-        return None
-    weights, multiplier, bias = node.constant(1), node.constant(2), node.constant(3)
-    if node.op == "LceBconv2d" and node.output.type_name == "float32":
-        if multiplier is None or bias is None:
+    if node.op == "LceBconv2d":
+        multiplier, bias = node.constant(2), node.constant(3)
+        if node.output.type_name != "float32" or multiplier is None or bias is None:
             return None
         return lambda op, vector: take_vector(node, op, multiplier, bias, vector)
-    if node.op != "CONV_2D" or weights is None or weights.dtype != np.float32:
+    weights = node.constant(1)
+    terms = np.zeros(node.output.shape[-1], np.float32) if node.read(2) is None else node.constant(2)
+    is_plain = node.op == "CONV_2D" and not node.options.get("fused_activation_function", 0)
+    if not is_plain or weights is None or weights.dtype != np.float32 or terms is None:
         return None
-    if node.read(2) is not None and multiplier is None:
-        return None
-    return lambda op, vector: _scale_filters(
-        node, op, weights, np.float64(0) if multiplier is None else multiplier, vector
-    )
+    return lambda op, vector: _scale_filters(node, op, weights, terms, vector)
 
 
-def _scale_filters(
-    node: Node, op: str, weights: Vector, bias: NDArray[np.float32] | np.float64, vector: Vector
-) -> None:
+def _scale_filters(node: Node, op: str, weights: Vector, bias: Vector, vector: Vector) -> None:
     if op == "MUL":
         set_constant(node, 1, weights.astype(np.float64) * vector[:, None, None, None])
-        set_constant(node, 2, bias * vector.astype(np.float64))
+        set_constant(node, 2, bias.astype(np.float64) * vector)
     else:
-        set_constant(node, 2, bias + vector.astype(np.float64))
+        set_constant(node, 2, bias.astype(np.float64) + vector)

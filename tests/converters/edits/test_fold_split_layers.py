@@ -69,6 +69,14 @@ def test_an_activation_of_the_real_half_keeps_vectors_outside() -> None:
     assert folded(layer("MUL", "ADD", activation=1)) == ["MUL", "ADD"]
 
 
+def test_a_map_that_is_joined_twice_stays() -> None:
+    random = np.random.default_rng(0)
+    small = SmallGraph(1, 6, 6, CHANNELS)
+    half = small.conv(small.sign(small.image), signs(random, 4, 3, 3, CHANNELS), padding=SAME)
+    small.add("MUL", small.add("CONCATENATION", half, half, shape=(1, 6, 6, 8), axis=3), vector(random, 8))
+    assert folded(small) == ["MUL"]
+
+
 def test_one_number_for_all_channels_stays() -> None:
     small = layer()
     small.add("MUL", small.graph.outputs[0], 0.5)
