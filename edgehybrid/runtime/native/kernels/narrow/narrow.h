@@ -56,7 +56,9 @@ template <int kPixels, bool kHasPart, int kWords, typename All>
     FinishSum(along.bits);
     if (kHasPart) FinishSum(along.parts);
   }
-  for (const std::uint32_t*& word : place.joined) word += kPixels;
+  if constexpr (kWords == kHalvedWords) {
+    for (const std::uint32_t*& word : place.joined) word += kPixels;
+  }
 }
 
 template <int kWords, bool kFlips, Micro... kKinds, std::size_t... kIndices>
