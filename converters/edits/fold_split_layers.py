@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.edits.fold_vectors import set_constant, take_vector
+from converters.edits.fold_vectors import set_constant, take_vector, vector_with
 from converters.graph import ACTIVATION_OPS, Graph, Node
 
 Vector = NDArray[np.float32]
@@ -31,28 +31,20 @@ def fold_split_layers(graph: Graph) -> None:
     for join in [node for node in graph.nodes if node.op == "CONCATENATION"]:
         while graph.is_read_once(join.output):
             reader = graph.readers(join.output)[0]
-            vector, takes = _vector(join, reader), _takes(graph, join)
+            activation = reader.options.get("fused_activation_function", 0)
+            is_plain = reader.op in ("MUL", "ADD") and (not activation or activation in ACTIVATION_OPS)
+            vector, takes = vector_with(reader, join.output) if is_plain else None, _takes(graph, join)
             if vector is None or not takes:
                 break
             parts = np.split(vector, np.cumsum([value.shape[-1] for value in join.inputs if value is not None])[:-1])
             for take, part in zip(takes, parts, strict=True):
                 take(reader.op, part)
-            activation = reader.options.get("fused_activation_function", 0)
             if activation:
                 place = graph.nodes.index(reader)
                 graph.nodes[place] = Node(ACTIVATION_OPS[activation], [join.output], reader.outputs)
                 break
             graph.nodes.remove(reader)
             graph.replace(reader.output, join.output)
-
-
-def _vector(join: Node, reader: Node) -> Vector | None:
-    """What a reader multiplies each channel by, or adds to it."""
-    activation = reader.options.get("fused_activation_function", 0)
-    if reader.op not in ("MUL", "ADD") or (activation and activation not in ACTIVATION_OPS):
-        return None
-    vector = reader.constant(1) if reader.read(0) is join.output else reader.constant(0)
-    return vector if vector is not None and vector.shape == join.output.shape[-1:] else None
 
 
 def _takes(graph: Graph, join: Node) -> list[Take]:

@@ -12,7 +12,7 @@ a border of zeros, for which Larq's kernels have no correction.
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.graph import Graph, Node, constant
+from converters.graph import Graph, Node, Value, constant
 
 _RELU = 1
 _SAME = 0
@@ -51,11 +51,17 @@ def _fold_vector(convolution: Node, reader: Node) -> bool:
     if reader.op not in ("MUL", "ADD") or reader.options.get("fused_activation_function", 0):
         return False
     multiplier, bias = convolution.constant(2), convolution.constant(3)
-    vector = reader.constant(1) if reader.read(0) is convolution.output else reader.constant(0)
-    if vector is None or multiplier is None or bias is None or vector.shape != multiplier.shape:
+    vector = vector_with(reader, convolution.output)
+    if vector is None or multiplier is None or bias is None:
         return False
     take_vector(convolution, reader.op, multiplier, bias, vector)
     return True
+
+
+def vector_with(reader: Node, value: Value) -> NDArray[np.float32] | None:
+    """The constant, a number a channel, that an operator of two operands reads beside a value."""
+    vector = reader.constant(1) if reader.read(0) is value else reader.constant(0)
+    return vector if vector is not None and vector.shape == value.shape[-1:] else None
 
 
 def take_vector(

@@ -17,14 +17,14 @@ def vector(random: np.random.Generator, size: int = EVERY) -> Floats:
     return random.normal(size=size).astype(np.float32)
 
 
-def layer(*behind: str, activation: int = 0, axis: int = 3, reads: int = 1) -> SmallGraph:
+def layer(*behind: str, activation: int = 0, reads: int = 1) -> SmallGraph:
     """A split layer, and MUL, ADD and RELU behind it. The constants may come first."""
     random = np.random.default_rng(0)
     small = SmallGraph(1, 6, 6, CHANNELS)
     filters = random.normal(size=(REAL, 3, 3, CHANNELS)).astype(np.float32)
     real = small.conv(small.image, filters, vector(random, REAL), padding=SAME, activation=activation)
     binary = small.conv(small.sign(small.image), signs(random, BINARY, 3, 3, CHANNELS), padding=SAME)
-    value = small.add("CONCATENATION", real, binary, shape=(1, 6, 6, EVERY), axis=axis)
+    value = small.add("CONCATENATION", real, binary, shape=(1, 6, 6, EVERY), axis=3)
     joined = value
     for number, op in enumerate(behind):
         operands: list[Value | Floats] = [value] if op == "RELU" else [value, vector(random)]
@@ -74,6 +74,14 @@ def test_a_map_that_is_joined_twice_stays() -> None:
     small = SmallGraph(1, 6, 6, CHANNELS)
     half = small.conv(small.sign(small.image), signs(random, 4, 3, 3, CHANNELS), padding=SAME)
     small.add("MUL", small.add("CONCATENATION", half, half, shape=(1, 6, 6, 8), axis=3), vector(random, 8))
+    assert folded(small) == ["MUL"]
+
+
+def test_maps_that_are_joined_one_below_the_other_keep_vectors_outside() -> None:
+    random = np.random.default_rng(0)
+    small = SmallGraph(1, 6, 6, CHANNELS)
+    halves = [small.conv(small.sign(small.image), signs(random, 4, 3, 3, CHANNELS), padding=SAME) for _ in range(2)]
+    small.add("MUL", small.add("CONCATENATION", *halves, shape=(1, 12, 6, 4), axis=1), vector(random, 4))
     assert folded(small) == ["MUL"]
 
 

@@ -111,9 +111,10 @@ inline NarrowKernel FindNarrow([[maybe_unused]] const MicroOp* ops, [[maybe_unus
                                [[maybe_unused]] int words) {
   if constexpr (kKeeps) {
     const bool flips = HasFlips(ops, count);
-#define EDGEHYBRID_SEQUENCE(...)                                                                                  \
-  if (Matches<__VA_ARGS__>(ops, count)) {                                                                         \
-    return words == kHalvedWords ? NarrowOf<kHalvedWords, __VA_ARGS__>(flips) : NarrowOf<kWholeWords, __VA_ARGS__>(flips); \
+#define EDGEHYBRID_SEQUENCE(...)                                                  \
+  if (Matches<__VA_ARGS__>(ops, count)) {                                         \
+    return words == kHalvedWords ? NarrowOf<kHalvedWords, __VA_ARGS__>(flips)     \
+                                 : NarrowOf<kWholeWords, __VA_ARGS__>(flips);     \
   }
 #include "kernels/program/sequence_names.inc"
 #include "kernels/program/sequences.inc"

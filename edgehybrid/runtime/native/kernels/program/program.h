@@ -174,8 +174,6 @@ void RunSequence(const ProgramStrip& strip) {
   RunSequenceAt<kFromInts, kFlips, kKinds...>(r, typename CountTo<sizeof...(kKinds)>::Type());
 }
 
-inline MapRows Moved(const MapRows& map, std::ptrdiff_t bytes) { return {map.base + bytes, map.row}; }
-
 template <bool kFromInts>
 void Interpret(const ProgramStrip& r) {
   for (int g = 0; g < r.groups; ++g) {
@@ -183,11 +181,11 @@ void Interpret(const ProgramStrip& r) {
       const int y = p / r.pixels, x = p % r.pixels;
       Floats f = LoadStrip<kFromInts>(r, p * r.stride + g * kLanes);
       for (int i = 0; i < r.count; ++i) {
+        std::uint8_t* map = r.maps[i].base + y * r.maps[i].row + x * r.ops[i].step;
         switch (r.ops[i].kind) {
 #define EDGEHYBRID_MICRO(kind)                                                    \
   case Micro::kind:                                                              \
-    Operation<Micro::kind, true>(r.ops[i], Moved(r.maps[i], y * r.maps[i].row + x * r.ops[i].step), r.first_group + g) \
-        .Apply(f, Along());                                                                                           \
+    Operation<Micro::kind, true>(r.ops[i], MapRows{map, 0}, r.first_group + g).Apply(f, Along()); \
     break;
 #include "kernels/program/micros.inc"
 #undef EDGEHYBRID_MICRO

@@ -109,7 +109,8 @@ class ProgramTest : public KernelTest {
       const bool writes_bytes = WritesBytes(op.kind), has_map = writes_bytes || !op.map.empty();
       const std::ptrdiff_t step = op.step * static_cast<std::ptrdiff_t>(writes_bytes ? 1 : sizeof(float));
       std::uint8_t* base = writes_bytes ? op.bits.data() : reinterpret_cast<std::uint8_t*>(op.map.data());
-      ops.push_back(MicroOp{op.kind, op.a.data(), op.signs.empty() ? nullptr : op.signs.data(), op.low, op.high, op.channels, has_map ? step : 0});
+      ops.push_back(MicroOp{op.kind, op.a.data(), op.signs.empty() ? nullptr : op.signs.data(), op.low, op.high,
+                            op.channels, has_map ? step : 0});
       maps.push_back({base, step * row});
     }
     return {ops, maps};
