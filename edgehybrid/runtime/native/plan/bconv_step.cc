@@ -49,6 +49,13 @@ class BconvStep final : public Step {
     return RoundUp(sums + kSlack, kCacheLine) + words;
   }
 
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    const int first_row = by_blocks_ ? 0 : first * rows_a_strip_;
+    const int last_row = by_blocks_ ? shape_.window.out_h : std::min(last * rows_a_strip_, shape_.window.out_h);
+    AddReadOfPlanes(accesses, input_, shape_.window.FirstRow(first_row), shape_.window.RowBehind(last_row - 1));
+    program_.ListAccesses(first_row, last_row, accesses);
+  }
+
   void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
     const int strips = (shape_.window.out_h + rows_a_strip_ - 1) / rows_a_strip_;
     const int first_block = by_blocks_ ? first : 0, last_block = by_blocks_ ? last : blocks();

@@ -19,10 +19,10 @@ void CompiledPlan::Run(const std::vector<const void*>& inputs, const std::vector
       slots_[outputs_[i].slot] = static_cast<std::uint8_t*>(outputs[i]) + image * outputs_[i].image_bytes;
     }
     if (profile_ == nullptr) {
-      workers_.Run(steps_, slots_.data(), scratch_, nullptr);
+      workers_.Run(steps_, schedule_, slots_.data(), scratch_, nullptr);
     } else {
       const Clock::time_point began = Clock::now();
-      workers_.Run(steps_, slots_.data(), scratch_, step_ends_.data());
+      workers_.Run(steps_, schedule_, slots_.data(), scratch_, step_ends_.data());
       AddTimes(began);
     }
   }
@@ -63,6 +63,7 @@ void CompiledPlan::EndPart(std::vector<int> nodes) {
 }
 
 void CompiledPlan::Finish() {
+  schedule_ = ScheduleOf(steps_, workers_.threads());
   if (profile_ != nullptr) step_ends_.resize(steps_.size());
   std::size_t scratch = 0;
   for (const auto& step : steps_) scratch = std::max(scratch, step->scratch_bytes());

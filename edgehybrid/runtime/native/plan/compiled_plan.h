@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "plan/plan.h"
+#include "plan/schedule.h"
 #include "plan/step.h"
 #include "plan/workers.h"
 
@@ -18,6 +19,11 @@ class CompiledPlan final : public Plan {
       : workers_(threads), images_(images), profile_(profile) {}
 
   void Run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs) override;
+
+  // Of the last run, for a test that runs the units in another order that the schedule allows.
+  const Schedule& schedule() const { return schedule_; }
+  Slots slots() const { return slots_.data(); }
+  const std::vector<Buffer>& scratch() const { return scratch_; }
 
   // While it is compiled:
 
@@ -43,6 +49,7 @@ class CompiledPlan final : public Plan {
   Workers workers_;
   int images_;
   std::vector<std::unique_ptr<Step>> steps_;
+  Schedule schedule_;
   std::vector<std::uint8_t*> slots_;
   std::vector<HostTensor> inputs_, outputs_;
   std::vector<Buffer> buffers_, scratch_;

@@ -43,6 +43,14 @@ class ConvStep final : public Step {
            kSlack;
   }
 
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    const int first_row = by_blocks_ ? 0 : first * rows_a_strip_;
+    const int last_row = by_blocks_ ? window_.out_h : std::min(last * rows_a_strip_, window_.out_h);
+    AddRead(accesses, input_, window_.FirstRow(first_row), window_.RowBehind(last_row - 1));
+    if (map_.exists()) AddWrite(accesses, map_, first_row, last_row);
+    program_.ListAccesses(first_row, last_row, accesses);
+  }
+
   void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
     const int first_block = by_blocks_ ? first : 0, last_block = by_blocks_ ? last : blocks();
     const int first_strip = by_blocks_ ? 0 : first, last_strip = by_blocks_ ? strips() : last;

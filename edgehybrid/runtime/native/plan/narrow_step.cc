@@ -36,6 +36,12 @@ class NarrowStep final : public Step {
     return is_halved_ ? std::size(kJoinedWords) * JoinedPixels() * 4 + kSlack : 0;
   }
 
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    const int first_row = first * rows_a_strip_, last_row = std::min(last * rows_a_strip_, window_.out_h);
+    AddRead(accesses, input_, window_.FirstRow(first_row), window_.RowBehind(last_row - 1));
+    program_.ListAccesses(first_row, last_row, accesses);
+  }
+
   void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
     for (int strip = first; strip < last; ++strip) RunStrip(slots, scratch, strip);
   }

@@ -190,4 +190,20 @@ void Program::Run(Slots slots, NarrowKernel kernel, NarrowStrip strip, int y, in
   kernel(strip);
 }
 
+namespace {
+
+bool IsWritten(Micro kind) {
+  return kind == Micro::kStore || kind == Micro::kStorePart || kind == Micro::kStoreInt8 || kind == Micro::kPack ||
+         kind == Micro::kPackXor;
+}
+
+}  // namespace
+
+void Program::ListAccesses(int first_row, int last_row, Accesses& accesses) const {
+  if (is_threshold_) AddWrite(accesses, threshold_map_, first_row, last_row);
+  for (std::size_t i = 0; i < ops_.size(); ++i) {
+    if (maps_[i].exists()) (IsWritten(ops_[i].kind) ? AddWrite : AddRead)(accesses, maps_[i], first_row, last_row);
+  }
+}
+
 }  // namespace edgehybrid

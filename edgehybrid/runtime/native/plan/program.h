@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "kernels/kernels.h"
+#include "plan/access.h"
 #include "plan/map.h"
 
 namespace edgehybrid {
@@ -67,6 +68,9 @@ class Program {
   // The same behind a binary convolution of so many words, by the kernel that does both at once; null where there is none.
   NarrowKernel Narrow(int words) const;
   void Run(Slots slots, NarrowKernel kernel, NarrowStrip strip, int y, int rows, int pixels, int groups) const;
+
+  // Of its maps, for rows first_row … last_row - 1.
+  void ListAccesses(int first_row, int last_row, Accesses& accesses) const;
 
  private:
   MicroOp& Append(Micro kind, const Map& map = {});

@@ -12,6 +12,10 @@ class ReferenceStep final : public Step {
  public:
   ReferenceStep(Graph graph, std::vector<int> in, int out) : graph_(std::move(graph)), in_(std::move(in)), out_(out) {}
   int units() const override { return 1; }
+  void ListAccesses(int, int, Accesses& accesses) const override {
+    for (const int slot : in_) AddWhole(accesses, slot, false);
+    AddWhole(accesses, out_, true);
+  }
   void Run(Slots slots, std::uint8_t*, int, int) const override {
     std::vector<const void*> inputs;
     for (const int slot : in_) inputs.push_back(slots[slot]);

@@ -13,6 +13,10 @@ class MapStep final : public Step {
  public:
   MapStep(const Map& input, Program program) : input_(input), program_(std::move(program)) {}
   int units() const override { return input_.h; }
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    AddRead(accesses, input_, first, last);
+    program_.ListAccesses(first, last, accesses);
+  }
   void Run(Slots slots, std::uint8_t*, int first, int last) const override {
     const int groups = static_cast<int>(RoundUp(static_cast<std::size_t>(input_.c), kLanes)) / kLanes;
     for (int y = first; y < last; ++y) {
@@ -30,6 +34,10 @@ class CopyStep final : public Step {
  public:
   CopyStep(const Map& from, const Map& to, int bytes) : from_(from), to_(to), bytes_(static_cast<std::size_t>(bytes)) {}
   int units() const override { return from_.h; }
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    AddRead(accesses, from_, first, last);
+    AddWrite(accesses, to_, first, last);
+  }
   void Run(Slots slots, std::uint8_t*, int first, int last) const override {
     const bool is_dense = from_.pixel_bytes == to_.pixel_bytes && from_.pixel_bytes == std::ptrdiff_t(bytes_);
     for (int y = first; y < last; ++y) {
@@ -50,6 +58,10 @@ class PackedPoolStep final : public Step {
  public:
   PackedPoolStep(const Window& window, const Map& from, const Map& to) : window_(window), from_(from), to_(to) {}
   int units() const override { return window_.out_h; }
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    AddRead(accesses, from_, window_.FirstRow(first), window_.RowBehind(last - 1));
+    AddWrite(accesses, to_, first, last);
+  }
   void Run(Slots slots, std::uint8_t*, int first, int last) const override {
     for (int y = first; y < last; ++y) {
       for (int x = 0; x < window_.out_w; ++x) Pool(slots, y, x);

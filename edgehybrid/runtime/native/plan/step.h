@@ -1,6 +1,7 @@
 // One step of a plan: a kernel with all that it needs, split into units that threads may share.
 #pragma once
 
+#include "plan/access.h"
 #include "plan/map.h"
 
 namespace edgehybrid {
@@ -9,8 +10,12 @@ class Step {
  public:
   virtual ~Step() = default;
 
-  // Number of units; each may run on any thread, all of them before the next step begins.
+  // Number of units. Each may run on any thread, at the same time as the others and as units of other steps that are not
+  // in conflict with it.
   virtual int units() const = 0;
+
+  // What these units read and write, beside weights and scratch.
+  virtual void ListAccesses(int first_unit, int last_unit, Accesses& accesses) const = 0;
 
   // `scratch` is the thread's own, of scratch_bytes() at least.
   virtual void Run(Slots slots, std::uint8_t* scratch, int first_unit, int last_unit) const = 0;

@@ -35,6 +35,11 @@ class WidenStep final : public Step {
     return static_cast<std::size_t>(input_.w) * static_cast<std::size_t>(groups_ * kLanes) * sizeof(float);
   }
 
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    AddRead(accesses, input_, first, last);
+    program_.ListAccesses(first, last, accesses);
+  }
+
   void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
     auto* strip = reinterpret_cast<float*>(scratch);
     const std::ptrdiff_t stride = std::ptrdiff_t{groups_} * kLanes;

@@ -31,6 +31,10 @@ struct Window {
     }
   }
 
+  // The first row inside of the map that output row y reads, and the one behind the last.
+  int FirstRow(int y) const { return std::clamp(Row(y, 0), 0, in_h); }
+  int RowBehind(int y) const { return std::clamp(Row(y, kernel_h - 1) + 1, 0, in_h); }
+
   // What the window reads beyond the map.
   Border Needs() const {
     Border border;

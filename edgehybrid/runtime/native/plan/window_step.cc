@@ -36,6 +36,11 @@ class WindowStep final : public Step {
     return RowBytes() + 2 * taps * sizeof(std::int32_t) + kSlack;
   }
 
+  void ListAccesses(int first, int last, Accesses& accesses) const override {
+    AddRead(accesses, input_, window_.FirstRow(first), window_.RowBehind(last - 1));
+    program_.ListAccesses(first, last, accesses);
+  }
+
   void Run(Slots slots, std::uint8_t* scratch, int first, int last) const override {
     const std::ptrdiff_t lanes = std::ptrdiff_t{groups_} * kLanes;
     auto* sums = reinterpret_cast<float*>(scratch);

@@ -23,7 +23,7 @@ inline void Pause() {
 
 }  // namespace
 
-Workers::Workers(int threads) : threads_(threads) {
+Workers::Workers(int threads) : threads_(threads), through_(static_cast<std::size_t>(threads)) {
   for (int thread = 1; thread < threads_; ++thread) pool_.emplace_back(&Workers::Work, this, thread);
 }
 
@@ -37,9 +37,10 @@ Workers::~Workers() {
   for (std::thread& thread : pool_) thread.join();
 }
 
-void Workers::Run(const std::vector<std::unique_ptr<Step>>& steps, Slots slots, const std::vector<Buffer>& scratch,
-                  Clock::time_point* ends) {
+void Workers::Run(const std::vector<std::unique_ptr<Step>>& steps, const Schedule& schedule, Slots slots,
+                  const std::vector<Buffer>& scratch, Clock::time_point* ends) {
   steps_ = &steps;
+  schedule_ = &schedule;
   slots_ = slots;
   scratch_ = &scratch;
   if (threads_ > 1) {
@@ -49,11 +50,14 @@ void Workers::Run(const std::vector<std::unique_ptr<Step>>& steps, Slots slots, 
     }
     wake_.notify_all();
   }
-  RunPart(0, expected_, ends);
+  const unsigned before = through_[0].steps.load(std::memory_order_relaxed);
+  RunPart(0, before, ends);
+  // Nobody reads any more what the next run, or the end of them, may change.
+  for (int thread = 1; thread < threads_; ++thread) WaitFor(thread, before + static_cast<unsigned>(steps.size()));
 }
 
 void Workers::Work(int thread) {
-  unsigned seen = 0, expected = 0;
+  unsigned seen = 0;
   while (true) {
     const auto until = Clock::now() + kSpin;
     for (int looks = 1; run_.load(std::memory_order_acquire) == seen; ++looks) {
@@ -65,38 +69,29 @@ void Workers::Work(int thread) {
     }
     ++seen;
     if (must_stop_) return;
-    RunPart(thread, expected, nullptr);
+    RunPart(thread, through_[static_cast<std::size_t>(thread)].steps.load(std::memory_order_relaxed), nullptr);
   }
 }
 
-void Workers::RunPart(int thread, unsigned& expected, Clock::time_point* ends) {
-  bool is_shared = false;
-  for (std::size_t i = 0; i < steps_->size(); ++i) {
-    const Step& step = *(*steps_)[i];
-    const std::int64_t units = step.units();
-    // The first thread has the only unit of a step, and goes from one such step to the next by itself.
-    const bool was_shared = is_shared;
-    is_shared = threads_ > 1 && units > 1;
-    if (i > 0 && (was_shared || is_shared)) WaitForAll(expected);
-    const int first = FirstUnit(units, thread), last = FirstUnit(units, thread + 1);
-    if (first < last) {
-      step.Run(slots_, (*scratch_)[static_cast<std::size_t>(thread)].as<std::uint8_t>(), first, last);
-    }
+void Workers::RunPart(int thread, unsigned before, Clock::time_point* ends) {
+  const auto t = static_cast<std::size_t>(thread);
+  const PartOfThread& part = (*schedule_)[t];
+  auto* scratch = (*scratch_)[t].as<std::uint8_t>();
+  const Wait* wait = part.waits.data();
+  unsigned through = before;
+  for (const Turn& turn : part.turns) {
+    for (const Wait* end = wait + turn.waits; wait < end; ++wait) WaitFor(wait->thread, before + wait->steps);
+    if (turn.first_unit < turn.last_unit) turn.step->Run(slots_, scratch, turn.first_unit, turn.last_unit);
+    if (!turn.ends_step) continue;
+    through_[t].steps.store(++through, std::memory_order_release);
     if (ends != nullptr) *ends++ = Clock::now();
   }
-  // Nobody reads any more what the next run, or the end of them, may change.
-  if (threads_ > 1) WaitForAll(expected);
 }
 
-int Workers::FirstUnit(std::int64_t units, int thread) const {
-  return static_cast<int>((units * thread + threads_ - 1) / threads_);
-}
-
-void Workers::WaitForAll(unsigned& expected) {
-  expected += static_cast<unsigned>(threads_);
-  arrived_.fetch_add(1, std::memory_order_acq_rel);
-  // Others may be a step ahead, and counts wrap around.
-  for (int looks = 1; static_cast<int>(arrived_.load(std::memory_order_acquire) - expected) < 0; ++looks) {
+void Workers::WaitFor(int thread, unsigned steps) const {
+  const std::atomic<unsigned>& through = through_[static_cast<std::size_t>(thread)].steps;
+  // It may be further, and counts wrap around.
+  for (int looks = 1; static_cast<int>(through.load(std::memory_order_acquire) - steps) < 0; ++looks) {
     if (looks > kLooksAtOnce) Pause();
     if (looks % kLooks == 0) std::this_thread::yield();
   }

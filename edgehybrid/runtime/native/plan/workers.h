@@ -1,5 +1,5 @@
-// Threads that share the units of each step. Between two steps they wait for each other, spinning, since a step takes
-// microseconds; between two inferences they sleep after a short while.
+// Threads that share the units of each step. Within an inference they wait for each other as the schedule says, spinning,
+// since a step takes microseconds; between two inferences they sleep after a short while.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "plan/schedule.h"
 #include "plan/step.h"
 
 namespace edgehybrid {
@@ -27,29 +28,31 @@ class Workers {
 
   int threads() const { return threads_; }
 
-  // Runs all steps in order. `scratch` holds a buffer a thread; `ends`, which may be null, gets when each step ended.
-  void Run(const std::vector<std::unique_ptr<Step>>& steps, Slots slots, const std::vector<Buffer>& scratch,
-           Clock::time_point* ends);
+  // Runs all steps. `schedule` is theirs for this number of threads. `scratch` holds a buffer a thread; `ends`, which may
+  // be null, gets when the caller's thread ended its part of each step.
+  void Run(const std::vector<std::unique_ptr<Step>>& steps, const Schedule& schedule, Slots slots,
+           const std::vector<Buffer>& scratch, Clock::time_point* ends);
 
  private:
   void Work(int thread);
-  // `expected`: of arrived_, once all are through the steps before.
-  void RunPart(int thread, unsigned& expected, Clock::time_point* ends);
-  void WaitForAll(unsigned& expected);
-  int FirstUnit(std::int64_t units, int thread) const;
+  // `before`: steps that the thread was through before this run.
+  void RunPart(int thread, unsigned before, Clock::time_point* ends);
+  void WaitFor(int thread, unsigned steps) const;
 
   const int threads_;
   const std::vector<std::unique_ptr<Step>>* steps_ = nullptr;
+  const Schedule* schedule_ = nullptr;
   Slots slots_ = nullptr;
   const std::vector<Buffer>* scratch_ = nullptr;
 
   // Counts the runs; a worker that sees a new number takes part in it.
   std::atomic<unsigned> run_{0};
   std::atomic<bool> must_stop_{false};
-  // How often a thread has been through a step, all together. One number, in a line of its own: the last to arrive tells
-  // all others with the write that counts it. With a number for each, a step would wait for two lines to change places.
-  alignas(2 * kCacheLine) std::atomic<unsigned> arrived_{0};
-  alignas(2 * kCacheLine) unsigned expected_ = 0;  // by the caller's thread
+  // How many steps a thread has been through, of all runs, in lines of its own.
+  struct alignas(2 * kCacheLine) Count {
+    std::atomic<unsigned> steps{0};
+  };
+  std::vector<Count> through_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::thread> pool_;
