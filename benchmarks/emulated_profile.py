@@ -51,7 +51,9 @@ def build_with_names(folder: Path) -> Path:
         BuildError: no compiler, or it fails.
     """
     compiler, library = build.find_compiler("aarch64"), folder / LIBRARY
-    flags = [*build.COMPILE, *(flag for flag in build.LINK if flag != "-s"), *compiler.link, "-I", str(build.NATIVE)]
+    # Compiled and linked at once: what is meant for the link alone would compile for size, and leave the names out.
+    link = [flag for flag in build.LINK if flag not in ("-s", "-Os")]
+    flags = [*build.COMPILE, *link, *compiler.link, "-I", str(build.NATIVE)]
     script = f"-Wl,--version-script={build.NATIVE / 'delegate' / 'exports.map'}"
     files = [str(path) for path, _ in build.sources("aarch64")]
     done = subprocess.run(
