@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, runs_option, set_option
+from edgehybrid.console.options import evaluate_every_option, json_option, runs_option, set_option
 
 
 @click.command(short_help="Train the networks of a table of the paper again.")
@@ -19,6 +19,7 @@ from edgehybrid.console.options import json_option, runs_option, set_option
     help="Folder of the card, RESULTS.md, and of results/.  [default: RUNS/reproduction]",
 )
 @set_option
+@evaluate_every_option
 @runs_option
 @json_option
 def reproduce(
@@ -28,6 +29,7 @@ def reproduce(
     only: tuple[str, ...],
     out: Path | None,
     overrides: tuple[str, ...],
+    evaluate_every: int,
     runs: Path,
     as_json: bool,
 ) -> None:
@@ -49,7 +51,7 @@ def reproduce(
             from edgehybrid.reproduction import work
 
             progress = work.Progress(shown.say, shown.on_start, shown.on_step, shown.on_epoch)
-            return work.bring(one, runs, progress)
+            return work.bring(one, runs, progress, evaluate_every)
 
         found = stage(trainings, out or runs / "reproduction", bring)
     emit(found.as_dict(), as_json, reproduction_text(found))

@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from edgehybrid.console.commands import emit
-from edgehybrid.console.options import json_option, refuse_runs_beside_path, runs_option, set_option
+from edgehybrid.console.options import (
+    evaluate_every_option,
+    json_option,
+    refuse_runs_beside_path,
+    runs_option,
+    set_option,
+)
 from edgehybrid.errors import UsageError
 from edgehybrid.training.strategy import STRATEGIES, StrategyName
 
@@ -21,6 +27,7 @@ from edgehybrid.training.strategy import STRATEGIES, StrategyName
     show_default=True,
     help="Copies of the model: one; one on each device here; one on each worker that TF_CONFIG lists.",
 )
+@evaluate_every_option
 @runs_option
 @json_option
 def train(
@@ -28,6 +35,7 @@ def train(
     overrides: tuple[str, ...],
     resumed: str | None,
     strategy: StrategyName,
+    evaluate_every: int,
     runs: Path,
     as_json: bool,
 ) -> None:
@@ -56,9 +64,11 @@ def train(
 
     with TrainingProgress() as progress:
         if resumed is not None:
-            last = loop.resume(run, progress.on_step, progress.on_epoch, strategy, progress.on_start)
+            last = loop.resume(run, progress.on_step, progress.on_epoch, strategy, progress.on_start, evaluate_every)
         else:
-            run, last = loop.train(chosen, runs, progress.on_step, progress.on_epoch, strategy, progress.on_start)
+            run, last = loop.train(
+                chosen, runs, progress.on_step, progress.on_epoch, strategy, progress.on_start, evaluate_every
+            )
     selected = run.selected_epoch()
     result = {
         "run": str(run.path),

@@ -35,6 +35,14 @@ threads_option = click.option(
     show_default=True,
     help="CPU threads that the runtime may use.",
 )
+evaluate_every_option = click.option(
+    "--evaluate-every",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="EPOCHS",
+    help="Look at validation and test images after each so many epochs, and after the last.",
+)
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe field, such as training.epochs=3."
 )

@@ -39,17 +39,20 @@ class Progress(NamedTuple):
     on_epoch: OnEpoch
 
 
-def bring(wanted: Wanted, runs: Path, progress: Progress) -> TrainingRecord:
+def bring(wanted: Wanted, runs: Path, progress: Progress, evaluate_every: int = 1) -> TrainingRecord:
     """Trains what is missing of a training below ``runs``, and makes its record.
+
+    Args:
+        evaluate_every: as in ``edgehybrid.training.loop.train``.
 
     Raises:
         EdgehybridError: what training, conversion and evaluation raise.
     """
-    run = _trained(wanted.recipe, runs, progress)
+    run = _trained(wanted.recipe, runs, progress, evaluate_every)
     return _record(wanted, run, _flatbuffer(run, progress.say))
 
 
-def _trained(recipe: Recipe, runs: Path, progress: Progress) -> RunFolder:
+def _trained(recipe: Recipe, runs: Path, progress: Progress, evaluate_every: int) -> RunFolder:
     run = _furthest(recipe, runs, progress.say)
     if run is not None and _epochs_done(run) == recipe.training.epochs:
         progress.say(f"{recipe.name}, seed {recipe.training.seed}: trained before, {run.path}")
@@ -58,8 +61,15 @@ def _trained(recipe: Recipe, runs: Path, progress: Progress) -> RunFolder:
     progress.say(f"{recipe.name}, seed {recipe.training.seed}: epoch {done + 1} of {recipe.training.epochs} is next")
     try:
         if run is None:
-            return loop.train(recipe, runs, progress.on_step, progress.on_epoch, on_start=progress.on_start)[0]
-        loop.resume(run, progress.on_step, progress.on_epoch, on_start=progress.on_start)
+            return loop.train(
+                recipe,
+                runs,
+                progress.on_step,
+                progress.on_epoch,
+                on_start=progress.on_start,
+                evaluate_every=evaluate_every,
+            )[0]
+        loop.resume(run, progress.on_step, progress.on_epoch, on_start=progress.on_start, evaluate_every=evaluate_every)
         return run
     finally:
         # The models and graphs of one training would stay in memory through all others.

@@ -57,10 +57,10 @@ class EpochLine(_Line):
         epoch: from 1.
         loss: mean over the training images.
         top1_train_percent: of the training images, as they were seen with the weights of that moment.
-        top1_percent: of the test images, after the epoch; None where a search left them alone.
+        top1_percent: of the test images, after the epoch; None where they were left alone.
         learning_rate: of the last step.
         images_per_second, seconds: of training, without evaluation.
-        top1_validation_percent: of the images held out; None where none are.
+        top1_validation_percent: of the images held out; None where none are, or they were left alone.
         left_out_images: that several workers could not share; 0 for one.
         health: by layer, in forward order.
         hints: what ``health`` suggests.

@@ -52,10 +52,14 @@ def train(
     on_epoch: OnEpoch,
     strategy: StrategyName = "one",
     on_start: OnStart = None,
+    evaluate_every: int = 1,
 ) -> tuple[RunFolder, EpochLine]:
     """Trains a recipe into a new run folder below ``runs``; after each epoch, a line in metrics.jsonl and a checkpoint.
 
     Two runs of one recipe see the same first weights, batches and augmentations: all come from the recipe's seed.
+
+    Args:
+        evaluate_every: epochs from one look at validation and test images to the next; the last one always has it.
 
     Returns:
         the run folder, and the metrics of the last epoch.
@@ -78,7 +82,7 @@ def train(
         # All workers must see the chief's folder: they read its checkpoints when they resume.
         run = open_run(runs / replicas.from_chief(made[0].name if made else ""))
     with lost_workers_explained(replicas, run):
-        return run, session.run_epochs(run, on_step, on_epoch, on_start)
+        return run, session.run_epochs(run, on_step, on_epoch, on_start, evaluate_every)
 
 
 def resume(
@@ -87,11 +91,13 @@ def resume(
     on_epoch: OnEpoch,
     strategy: StrategyName = "one",
     on_start: OnStart = None,
+    evaluate_every: int = 1,
     bare: bool = False,
 ) -> EpochLine:
     """Goes on where a run stopped, with its weights and its optimizer's state; at the start if it has no checkpoint.
 
     Args:
+        evaluate_every: as in ``train``.
         bare: after an epoch, neither the accuracy of the test images is measured nor the layers' health: a search looks
             at neither.
 
@@ -110,7 +116,7 @@ def resume(
     replicas = Replicas(strategy)
     with lost_workers_explained(replicas, run):
         session = _Session(run.recipe, run.path.parent, replicas, from_start=not has_checkpoint(run))
-        return session.run_epochs(run, on_step, on_epoch, on_start, bare)
+        return session.run_epochs(run, on_step, on_epoch, on_start, evaluate_every, bare)
 
 
 class _Session:
@@ -157,7 +163,13 @@ class _Session:
         ).check(available_bytes())
 
     def run_epochs(
-        self, run: RunFolder, on_step: OnStep, on_epoch: OnEpoch, on_start: OnStart, bare: bool = False
+        self,
+        run: RunFolder,
+        on_step: OnStep,
+        on_epoch: OnEpoch,
+        on_start: OnStart,
+        evaluate_every: int,
+        bare: bool = False,
     ) -> EpochLine:
         """All epochs that the newest checkpoint of the run leaves; the chief writes. Returns the last one's metrics."""
         with ExitStack() as stack:
@@ -185,8 +197,10 @@ class _Session:
                 values = self.trainer.values()
                 if epoch == self.training.epochs and self.training.batch_norm_images:
                     self.replicas.on_chief(self._take_averages, values)
+                evaluates = epoch % evaluate_every == 0 or epoch == self.training.epochs
                 # Weights that give no numbers, a full disk: the chief alone finds out.
-                self.replicas.on_chief(writer.end_epoch if writer else None, progress, values, on_epoch, bare)
+                end_epoch = writer.end_epoch if writer else None
+                self.replicas.on_chief(end_epoch, progress, values, on_epoch, evaluates, bare)
                 progress = Progress(epoch=epoch)
         return run.epochs()[-1]
 

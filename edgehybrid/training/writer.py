@@ -75,10 +75,13 @@ class Writer:
         save_checkpoint(self._run, values, progress, memory)
         self._saved_at = time.monotonic()
 
-    def end_epoch(self, sums: Progress, values: Values, on_epoch: OnEpoch, bare: bool = False) -> None:
+    def end_epoch(
+        self, sums: Progress, values: Values, on_epoch: OnEpoch, evaluates: bool = True, bare: bool = False
+    ) -> None:
         """Evaluates, writes the epoch's line and checkpoint, then reports the line.
 
         Args:
+            evaluates: on validation images, if there are any, and on test images.
             bare: leaves test images and health alone.
 
         Raises:
@@ -88,7 +91,7 @@ class Writer:
         if self._model is not self._trainer.model:
             set_values(self._model, values)
         health = {} if bare else self._monitor.measure(self._health_images)
-        validates = self._source.validation_images > 0
+        validates = evaluates and self._source.validation_images > 0
         line = EpochLine(
             epoch=epoch,
             loss=sums.loss_sum / sums.images,
@@ -96,7 +99,7 @@ class Writer:
             learning_rate=float(self._trainer.optimizer.learning_rate.numpy()),
             images_per_second=round(sums.images / sums.seconds, 1),
             top1_validation_percent=self._top1_percent("validation", sums) if validates else None,
-            top1_percent=None if bare else self._top1_percent("test", sums),
+            top1_percent=self._top1_percent("test", sums) if evaluates and not bare else None,
             left_out_images=self._source.left_out_images(self._copies),
             seconds=round(sums.seconds, 3),
             health=health,

@@ -9,7 +9,18 @@ import pytest
 from processes import COMMAND, call, finish, modules_after_command, refuse, start, wait_until
 
 # A small network, and few enough images that an epoch takes a second.
-SMALL = ["--table", "5", "--only", "hybrid_res_a", "--epochs", "4", "--set", "network.width=0.25"]
+SMALL = [
+    "--table",
+    "5",
+    "--only",
+    "hybrid_res_a",
+    "--epochs",
+    "4",
+    "--evaluate-every",
+    "3",
+    "--set",
+    "network.width=0.25",
+]
 
 
 @pytest.fixture
@@ -39,6 +50,7 @@ def test_an_interrupted_table_goes_on_and_is_done_once(images: Path, tmp_path: P
     (run,) = tmp_path.glob("runs/hybrid_res_a-*")
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert ["top1_percent" in line for line in lines] == [False, False, True, True]
     (row,) = json.loads(done.stdout)["rows"]
     assert (row["recipe"], row["epochs"], row["full_epochs"]) == ("hybrid_res_a", 4, 199)
     assert row["changes"] == ["network.width=0.25"]

@@ -253,6 +253,23 @@ def test_validation_images_are_held_out_and_evaluated(tmp_path: Path) -> None:
     assert selected.epoch == 1
 
 
+@pytest.mark.usefixtures("small_training")
+def test_images_not_trained_on_are_looked_at_every_so_many_epochs_and_after_the_last(tmp_path: Path) -> None:
+    recipe = recipe_of("training.epochs=5", "data.validation_images=20")
+    run, last = loop.train(recipe, tmp_path, no_step, no_epoch, evaluate_every=2)
+    lines = run.epochs()
+    assert [line.epoch for line in lines if line.top1_percent is not None] == [2, 4, 5]
+    assert [line.epoch for line in lines if line.top1_validation_percent is not None] == [2, 4, 5]
+    assert all(line.health for line in lines)
+    selected = run.selected_epoch()
+    assert selected is not None
+    assert selected.top1_percent is not None
+    # Looking changes nothing.
+    seen, _ = loop.train(recipe, tmp_path / "every", no_step, no_epoch)
+    assert [line.loss for line in seen.epochs()] == [line.loss for line in lines]
+    assert seen.epochs()[-1].top1_percent == last.top1_percent
+
+
 def test_a_second_process_may_not_train_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "open_source", few_images)
     run = create_run(tmp_path, recipe_of("training.epochs=1"))
