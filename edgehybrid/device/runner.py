@@ -63,10 +63,9 @@ def _serve(request: dict[str, Any]) -> None:
             _say("logits", model=model.name, shape=logits.shape, data=base64.b64encode(logits.tobytes()).decode())
     _cool_down(request["cool_below_c"], request["cool_seconds"])
     _say("state", **probe.state())
-    for model in models:
-        for _ in range(request["warmup_runs"]):
-            model.run(model.images[:1])
-    began, before = (time.monotonic(), time.time()), processor_time()
+    before = processor_time()
+    _warm_up(models, request["warmup_runs"], request["warmup_seconds"])
+    began = time.monotonic(), time.time()
     runs, blocks = request["runs"], request["blocks"]
     samples: dict[str, list[float]] = {model.name: [] for model in models}
     ran_at: dict[str, list[tuple[float, float]]] = {model.name: [] for model in models}
@@ -91,6 +90,15 @@ def _serve(request: dict[str, Any]) -> None:
         _say("blocks", model=model.name, unix_seconds=unix)
         model.say_parts()
     _say("done", peak_memory_bytes=probe.peak_memory_bytes(), boot_id=probe.read("/proc/sys/kernel/random/boot_id"))
+
+
+def _warm_up(models: list[_Model], runs: int, seconds: float) -> None:
+    """So many runs of each model at least, and for so long."""
+    until, done = time.monotonic() + seconds, 0
+    while done < runs or time.monotonic() < until:
+        for model in models:
+            model.run(model.images[:1])
+        done += 1
 
 
 class _Model:

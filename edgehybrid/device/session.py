@@ -18,6 +18,9 @@ from edgehybrid.runtime.host import Floats
 from edgehybrid.runtime.native_delegate import Region
 from edgehybrid.runtime.profile import WARMUP_RUNS
 
+# A clock that rises with its load takes some tenths of a second. And what others take is counted in ticks of 10 ms, so
+# that the timed runs of a small network, a few milliseconds, would not tell it.
+WARMUP_SECONDS = 0.5
 # Turns of A B A B …: more of them follow a clock that changes, fewer leave longer blocks undisturbed.
 BLOCKS = 10
 # Before a session a board may cool down to this, for so long. A Raspberry Pi caps its clock from 80 °C on.
@@ -46,6 +49,7 @@ class Request(NamedTuple):
         agree: whether it gives the logits of all images before it measures.
         runs: timed inferences of each model.
         lock: path of a file that one measurement holds at a time, with ``owner`` in it.
+        warmup_runs, warmup_seconds: before anything is timed, of each model and of all: both at least.
         profile: whether the parts of packed models are timed too; reading the clock between them takes time itself.
     """
 
@@ -60,6 +64,7 @@ class Request(NamedTuple):
     profile: bool = False
     blocks: int = BLOCKS
     warmup_runs: int = WARMUP_RUNS
+    warmup_seconds: float = WARMUP_SECONDS
     cool_below_c: float = COOL_BELOW_C
     cool_seconds: float = COOL_SECONDS
 
@@ -100,7 +105,8 @@ class Session:
         models: by their names.
         states: of the machine, before, between blocks, and after.
         cooled_seconds: how long it waited for the machine to cool down.
-        others_percent: of the processor's time that others took while it measured; None where the system does not tell.
+        others_percent: of the processor's time that others took while it warmed up and measured; None where the system
+            does not tell.
         clock_jump_seconds: by which the machine's clock was set meanwhile.
         peak_memory_bytes: the largest resident set of the process, with all models in it; None where it is not known.
         boot_id: another one after a restart.

@@ -155,5 +155,5 @@ def memory_alone(machine: Machine, place: Place, model: PlacedFlatbuffer, thread
     """Peak memory of a process with one model in it, bytes; None where it is not known."""
     request = _request(place._replace(models=(model,)), threads, runs=1)
     # Nothing is timed.
-    request = request._replace(warmup_runs=0, blocks=1, cool_seconds=0.0)
+    request = request._replace(warmup_runs=0, warmup_seconds=0.0, blocks=1, cool_seconds=0.0)
     return measure(machine.transport, place.runner, request).peak_memory_bytes

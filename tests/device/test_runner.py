@@ -50,6 +50,15 @@ def test_blocks_hold_the_inferences_of_one_model_and_lie_in_this_time(tmp_path: 
         assert sum(each.samples_ms) - 0.1 <= timed_ms <= 1.5 * sum(each.samples_ms) + 10
 
 
+def test_a_session_warms_up_for_so_long_that_others_can_be_counted(tmp_path: Path, model: Path) -> None:
+    before = time.time()
+    found = measure(LocalTransport(), RUNNER, request_of(tmp_path, model)._replace(warmup_seconds=0.4))
+    (first, _), *_ = found.models["model.tflite"].blocks
+    assert first - before >= 0.4
+    share = found.others_percent
+    assert share is None or 0 <= share <= 100
+
+
 def test_a_block_without_a_run_is_none(tmp_path: Path, model: Path) -> None:
     assert len(measure(LocalTransport(), RUNNER, request_of(tmp_path, model)).models["model.tflite"].blocks) == 7
 

@@ -24,4 +24,5 @@ def request_of(folder: Path, *models: Path, runs: int = 7, agree: bool = False) 
         lock=str(folder / "cache" / "lock"),
         owner="me",
         warmup_runs=1,
+        warmup_seconds=0.0,
     )
