@@ -78,7 +78,7 @@ def test_a_valid_row_comes_with_no_reason_and_at_most_a_note(run: Path, tmp_path
     row = json.loads(done.stdout)
     assert (row["verdict"] == "valid") == (not row["verdict_reasons"])
     lines = done.stderr.splitlines()
-    said = f"{row['verdict'].capitalize()}: {row['model']}"
+    said = f"{row['verdict'].capitalize()}: {row['recipe']} ({row['format']})"
     assert lines[:-1] == [f"{said}: {reason}" for reason in row["verdict_reasons"]]
     assert lines[-1].startswith("Note: no accuracy")
 
