@@ -41,7 +41,7 @@ evaluate_every_option = click.option(
     default=1,
     show_default=True,
     metavar="EPOCHS",
-    help="Look at validation and test images after each so many epochs, and after the last.",
+    help="Look at validation and test images after every so many epochs, and after the last; a run does not keep it.",
 )
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe field, such as training.epochs=3."

@@ -70,17 +70,16 @@ def _stroke(style: str) -> str:
     return element(18, 14, [line([(1, 7), (17, 7)], style)])
 
 
+def _points(value: Callable[[EpochLine], float | None], epochs: Sequence[EpochLine]) -> list[tuple[float, float]]:
+    """Of the epochs in which there is a finite value, as many as can be drawn, the last one among them."""
+    known = [(epoch.epoch, found) for epoch in epochs if (found := value(epoch)) is not None and math.isfinite(found)]
+    every = max(1, math.ceil(len(known) / _MOST_POINTS))
+    return known[::-1][::every][::-1]
+
+
 def _panel(run: str, words: str, curves: Sequence[Curve], epochs: Sequence[EpochLine]) -> Panel | None:
     """None where no epoch has a finite value."""
-    every = math.ceil(len(epochs) / _MOST_POINTS)
-    # The last epoch is always there.
-    thinned = epochs[::-1][::every][::-1]
-    known = {
-        name: [
-            (epoch.epoch, found) for epoch in thinned if (found := value(epoch)) is not None and math.isfinite(found)
-        ]
-        for name, _, value in curves
-    }
+    known = {name: _points(value, epochs) for name, _, value in curves}
     values = [y for points in known.values() for _, y in points]
     if not values:
         return None

@@ -69,7 +69,10 @@ class RunFolder:
             raise RunError(f"{path}: a line is damaged: {error}.") from error
 
     def selected_epoch(self) -> EpochLine | None:
-        """The epoch with the best accuracy on the validation images, the first of equals; None without such images."""
+        """The epoch with the best accuracy on the validation images, of those in which it was measured.
+
+        The first of equals; None without such images.
+        """
         found = [(line.top1_validation_percent, line) for line in self.epochs()]
         known = [(top1, line) for top1, line in found if top1 is not None]
         return max(known, key=lambda pair: pair[0], default=(0.0, None))[1]

@@ -106,6 +106,8 @@ class Interpreter:
     def profile(self, images: NDArray[Any], runs: int = 100) -> list[ProfileEntry]:
         """How long each part of the graph takes, in the order of running: all threads on one image, ``runs`` times.
 
+        With several threads it is the time of the first one, with its waits for the others.
+
         Args:
             images: normalised (n, side, side, channels), run in turn.
 

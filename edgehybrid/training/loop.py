@@ -59,7 +59,7 @@ def train(
     Two runs of one recipe see the same first weights, batches and augmentations: all come from the recipe's seed.
 
     Args:
-        evaluate_every: epochs from one look at validation and test images to the next; the last one always has it.
+        evaluate_every: epochs from one look at validation and test images to the next; the last epoch always has one.
 
     Returns:
         the run folder, and the metrics of the last epoch.

@@ -75,9 +75,7 @@ class Writer:
         save_checkpoint(self._run, values, progress, memory)
         self._saved_at = time.monotonic()
 
-    def end_epoch(
-        self, sums: Progress, values: Values, on_epoch: OnEpoch, evaluates: bool = True, bare: bool = False
-    ) -> None:
+    def end_epoch(self, sums: Progress, values: Values, on_epoch: OnEpoch, evaluates: bool, bare: bool) -> None:
         """Evaluates, writes the epoch's line and checkpoint, then reports the line.
 
         Args:
@@ -85,7 +83,8 @@ class Writer:
             bare: leaves test images and health alone.
 
         Raises:
-            EdgehybridError: the last step made weights that give no numbers; then neither is written.
+            EdgehybridError: the last step made weights that give no numbers; then neither is written. Without an
+                evaluation the next step finds it, and takes them back.
         """
         epoch = sums.epoch + 1
         if self._model is not self._trainer.model:

@@ -61,6 +61,13 @@ def test_long_curves_are_thinned_and_keep_their_last_epoch(tmp_path: Path) -> No
     assert "Epoch 1000: loss 0.001." in plot.panels[0].description
 
 
+def test_a_curve_that_few_epochs_know_keeps_all_its_points(tmp_path: Path) -> None:
+    lines = [line_of(epoch, top1_percent=50.0 if epoch % 10 == 0 or epoch == 401 else None) for epoch in range(1, 402)]
+    (plot,), _ = training_plots([trained(tmp_path, *lines)], tmp_path)
+    (points,) = re.findall(r'class="line s1" d="M([^"]+)"', plot.panels[1].svg)
+    assert points.count("L") == 40
+
+
 def test_what_is_not_finite_is_left_out(tmp_path: Path) -> None:
     (plot,), _ = training_plots([trained(tmp_path, line_of(1, loss=2.0), line_of(2, loss=float("nan")))], tmp_path)
     assert "nan" not in plot.panels[0].svg

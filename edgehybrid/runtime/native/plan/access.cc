@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/kernels.h"
-
 namespace edgehybrid {
 
 namespace {
@@ -16,19 +14,18 @@ Access RowsOf(const Map& map, int first, int last, bool is_write) {
 
 }  // namespace
 
-void AddRead(Accesses& accesses, const Map& map, int first, int last) {
+void AddRead(Accesses& accesses, const Map& map, int first, int last, std::ptrdiff_t behind) {
   if (first >= last) return;
   accesses.push_back(RowsOf(map, first, last, false));
-  // A last vector may be longer than its row: what it has too much does not count, but is read.
-  accesses.back().last += kLanes * static_cast<std::ptrdiff_t>(sizeof(float));
+  accesses.back().last += behind;
 }
 
 void AddWrite(Accesses& accesses, const Map& map, int first, int last) {
   if (first < last) accesses.push_back(RowsOf(map, first, last, true));
 }
 
-void AddReadOfPlanes(Accesses& accesses, const Map& map, int first, int last) {
-  for (int plane = 0; plane < map.planes; ++plane) AddRead(accesses, map.Plane(plane), first, last);
+void AddReadOfPlanes(Accesses& accesses, const Map& map, int first, int last, std::ptrdiff_t behind) {
+  for (int plane = 0; plane < map.planes; ++plane) AddRead(accesses, map.Plane(plane), first, last, behind);
 }
 
 void AddWhole(Accesses& accesses, int slot, bool is_write) {

@@ -17,11 +17,14 @@ struct Access {
 
 using Accesses = std::vector<Access>;
 
-// Rows first … last - 1 of a map, without its border, which stays as it is.
-void AddRead(Accesses& accesses, const Map& map, int first, int last);
+// What kernels that read whole vectors may read behind a row; it changes no result.
+constexpr std::ptrdiff_t kBehindRow = 64;
+
+// Rows first … last - 1 of a map, without its border, which stays as it is. `behind`: bytes that are read too far.
+void AddRead(Accesses& accesses, const Map& map, int first, int last, std::ptrdiff_t behind = 0);
 void AddWrite(Accesses& accesses, const Map& map, int first, int last);
 // The same of all planes.
-void AddReadOfPlanes(Accesses& accesses, const Map& map, int first, int last);
+void AddReadOfPlanes(Accesses& accesses, const Map& map, int first, int last, std::ptrdiff_t behind);
 
 // Whatever a slot holds.
 void AddWhole(Accesses& accesses, int slot, bool is_write);

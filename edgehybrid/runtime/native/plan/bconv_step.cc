@@ -52,7 +52,8 @@ class BconvStep final : public Step {
   void ListAccesses(int first, int last, Accesses& accesses) const override {
     const int first_row = by_blocks_ ? 0 : first * rows_a_strip_;
     const int last_row = by_blocks_ ? shape_.window.out_h : std::min(last * rows_a_strip_, shape_.window.out_h);
-    AddReadOfPlanes(accesses, input_, shape_.window.FirstRow(first_row), shape_.window.RowBehind(last_row - 1));
+    AddReadOfPlanes(accesses, input_, shape_.window.FirstRow(first_row), shape_.window.RowBehind(last_row - 1),
+                    is_narrow_ ? kBehindRow : 0);
     program_.ListAccesses(first_row, last_row, accesses);
   }
 

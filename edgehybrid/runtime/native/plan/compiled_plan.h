@@ -20,7 +20,7 @@ class CompiledPlan final : public Plan {
 
   void Run(const std::vector<const void*>& inputs, const std::vector<void*>& outputs) override;
 
-  // Of the last run, for a test that runs the units in another order that the schedule allows.
+  // For a test that runs the units in another order. The slots are those of the last image.
   const Schedule& schedule() const { return schedule_; }
   Slots slots() const { return slots_.data(); }
   const std::vector<Buffer>& scratch() const { return scratch_; }

@@ -38,7 +38,7 @@ class NarrowStep final : public Step {
 
   void ListAccesses(int first, int last, Accesses& accesses) const override {
     const int first_row = first * rows_a_strip_, last_row = std::min(last * rows_a_strip_, window_.out_h);
-    AddRead(accesses, input_, window_.FirstRow(first_row), window_.RowBehind(last_row - 1));
+    AddRead(accesses, input_, window_.FirstRow(first_row), window_.RowBehind(last_row - 1), kBehindRow);
     program_.ListAccesses(first_row, last_row, accesses);
   }
 

@@ -10,7 +10,7 @@
 
 namespace edgehybrid {
 
-// Nodes that a plan runs as one, and how long they took.
+// Nodes that a plan runs as one, and how long they took: the thread that runs the plan, with its waits for others.
 struct ProfiledPart {
   std::vector<int> nodes;             // of the graph; none for copies to the host's tensors
   std::vector<std::int64_t> runs_ns;  // one a run

@@ -202,7 +202,12 @@ bool IsWritten(Micro kind) {
 void Program::ListAccesses(int first_row, int last_row, Accesses& accesses) const {
   if (is_threshold_) AddWrite(accesses, threshold_map_, first_row, last_row);
   for (std::size_t i = 0; i < ops_.size(); ++i) {
-    if (maps_[i].exists()) (IsWritten(ops_[i].kind) ? AddWrite : AddRead)(accesses, maps_[i], first_row, last_row);
+    if (!maps_[i].exists()) continue;
+    if (IsWritten(ops_[i].kind)) {
+      AddWrite(accesses, maps_[i], first_row, last_row);
+    } else {
+      AddRead(accesses, maps_[i], first_row, last_row, ops_[i].kind == Micro::kBiasPart ? kBehindRow : 0);
+    }
   }
 }
 

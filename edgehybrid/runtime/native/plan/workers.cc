@@ -1,7 +1,5 @@
 #include "plan/workers.h"
 
-#include <cstdint>
-
 namespace edgehybrid {
 
 namespace {
@@ -39,6 +37,7 @@ Workers::~Workers() {
 
 void Workers::Run(const std::vector<std::unique_ptr<Step>>& steps, const Schedule& schedule, Slots slots,
                   const std::vector<Buffer>& scratch, Clock::time_point* ends) {
+  if (steps.empty()) return;
   steps_ = &steps;
   schedule_ = &schedule;
   slots_ = slots;
@@ -54,6 +53,7 @@ void Workers::Run(const std::vector<std::unique_ptr<Step>>& steps, const Schedul
   RunPart(0, before, ends);
   // Nobody reads any more what the next run, or the end of them, may change.
   for (int thread = 1; thread < threads_; ++thread) WaitFor(thread, before + static_cast<unsigned>(steps.size()));
+  if (ends != nullptr) ends[steps.size() - 1] = Clock::now();
 }
 
 void Workers::Work(int thread) {
@@ -69,7 +69,11 @@ void Workers::Work(int thread) {
     }
     ++seen;
     if (must_stop_) return;
-    RunPart(thread, through_[static_cast<std::size_t>(thread)].steps.load(std::memory_order_relaxed), nullptr);
+    const unsigned before = through_[static_cast<std::size_t>(thread)].steps.load(std::memory_order_relaxed);
+    const unsigned behind = before + static_cast<unsigned>(steps_->size());
+    RunPart(thread, before, nullptr);
+    // The time to sleep begins when all is done, and not when this thread has nothing to do.
+    WaitFor(0, behind);
   }
 }
 

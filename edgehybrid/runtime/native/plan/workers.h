@@ -29,7 +29,7 @@ class Workers {
   int threads() const { return threads_; }
 
   // Runs all steps. `schedule` is theirs for this number of threads. `scratch` holds a buffer a thread; `ends`, which may
-  // be null, gets when the caller's thread ended its part of each step.
+  // be null, gets when the caller's thread ended its part of each step, and when all ended the last.
   void Run(const std::vector<std::unique_ptr<Step>>& steps, const Schedule& schedule, Slots slots,
            const std::vector<Buffer>& scratch, Clock::time_point* ends);
 
