@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from edgehybrid.census.activation_memory import peak_activation_bits
+from edgehybrid.cost.elementwise import Elementwise, elementwise_of
 from edgehybrid.cost.network_cost import NetworkCost, cost_of_network
 from edgehybrid.cost.rules import PAPER, Rules
-from edgehybrid.cost.tables import EnergyTable
+from edgehybrid.cost.tables import EnergyTable, load_table
 from edgehybrid.networks import FULL_PRECISION, Network, build_network, network_of
 from edgehybrid.networks.placement import split_filters
 from edgehybrid.recipe import NetworkRecipe, Placement, Recipe
@@ -28,6 +29,8 @@ class RecipeCost:
 
     Attributes:
         peak_activation_bits: see edgehybrid/census/activation_memory.py; (every number in 32 bits, packed).
+        elementwise: what lies between the layers, which no rule counts; ``elementwise_uj``: its energy, None where the
+            table does not state 32-bit MACs.
     """
 
     recipe: str
@@ -35,6 +38,8 @@ class RecipeCost:
     full_precision: NetworkCost
     xnor: NetworkCost
     peak_activation_bits: tuple[int, int]
+    elementwise: Elementwise
+    elementwise_uj: float | None
 
     def as_dict(self) -> dict[str, object]:
         """The object that the ``cost`` command prints."""
@@ -44,6 +49,9 @@ class RecipeCost:
             **own.as_dict(),
             "peak_activation_float_bits": self.peak_activation_bits[0],
             "peak_activation_packed_bits": self.peak_activation_bits[1],
+            "elementwise_macs": self.elementwise.macs,
+            "elementwise_numbers": self.elementwise.numbers,
+            "elementwise_energy_uj": self.elementwise_uj,
             **ratios(own, self.full_precision, self.xnor),
             "layers": [cost.as_dict() for cost in own.layers],
         }
@@ -64,8 +72,16 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
         RecipeError: the recipe describes an impossible network.
         UsageError: the table lacks a constant.
     """
-    own = network_cost_of(recipe, rules, table)
-    return RecipeCost(recipe.name, own, *references_of(recipe, rules, table), peak_activation_bits(network_of(recipe)))
+    own, network, table = network_cost_of(recipe, rules, table), network_of(recipe), table or load_table("paper")
+    between = elementwise_of(network)
+    return RecipeCost(
+        recipe.name,
+        own,
+        *references_of(recipe, rules, table),
+        peak_activation_bits(network),
+        between,
+        between.energy_uj(table) if {"float_mac", "memory_access"} <= table.operations.keys() else None,
+    )
 
 
 def network_cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = None) -> NetworkCost:

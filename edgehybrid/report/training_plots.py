@@ -70,7 +70,7 @@ def _stroke(style: str) -> str:
     return element(18, 14, [line([(1, 7), (17, 7)], style)])
 
 
-def _points(value: Callable[[EpochLine], float | None], epochs: Sequence[EpochLine]) -> list[tuple[float, float]]:
+def _points(value: Callable[[EpochLine], float | None], epochs: Sequence[EpochLine]) -> list[tuple[int, float]]:
     """Of the epochs in which there is a finite value, as many as can be drawn, the last one among them."""
     known = [(epoch.epoch, found) for epoch in epochs if (found := value(epoch)) is not None and math.isfinite(found)]
     every = max(1, math.ceil(len(known) / _MOST_POINTS))

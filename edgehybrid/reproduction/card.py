@@ -1,6 +1,5 @@
 """The reproduction card: figures of the paper's tables, ours beside them, and what was chosen where it is silent."""
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from statistics import mean, stdev
@@ -9,7 +8,8 @@ from typing import Any, NamedTuple
 from edgehybrid.report.document import NOTHING, ReportTable
 from edgehybrid.report.markdown import markdown_table
 from edgehybrid.reproduction.choices import choices_of
-from edgehybrid.reproduction.record import TrainingRecord
+from edgehybrid.reproduction.record import TrainingRecord, by_training, length_of
+from edgehybrid.reproduction.switches import NO_DIFFERENCE_POINTS, switch_table, switches_of
 from edgehybrid.reproduction.wanted import ALSO_IN_TABLE_3, TABLES
 
 _TITLE = """# Results
@@ -18,6 +18,11 @@ The tables of Chakraborty et al. 2019 (arXiv:1902.00460), trained again. Top-1 a
 the last epoch: mean and standard deviation of so many seeds. The flatbuffer's is that of all test images through the
 file that a board runs. `edgehybrid reproduce` writes this page and, for each training, a file of all its figures in
 results/.
+"""
+
+_SWITCHES = f"""What a change of a recipe is worth: trainings that differ in nothing else, on the seeds that both have.
+Less than {NO_DIFFERENCE_POINTS} points are no difference. Energy is modelled, and in % of that without the switch: by
+the paper's rules; and by full ones, with all that lies between the layers.
 """
 
 
@@ -48,7 +53,7 @@ class Row(NamedTuple):
     @property
     def length(self) -> str:
         """How many epochs, and of how many where it is not the recipe's own number."""
-        return str(self.epochs) if self.epochs == self.full_epochs else f"{self.epochs} of {self.full_epochs}"
+        return length_of(self.epochs, self.full_epochs)
 
     @property
     def deviation(self) -> str:
@@ -62,12 +67,7 @@ class Row(NamedTuple):
 
 def rows_of(records: Iterable[TrainingRecord]) -> list[Row]:
     """One for all seeds of a training, in the order of tables, published accuracies and epochs."""
-    groups: dict[str, list[TrainingRecord]] = {}
-    for record in records:
-        alike = json.loads(json.dumps(record.resolved))
-        del alike["training"]["seed"]
-        groups.setdefault(json.dumps(alike, sort_keys=True), []).append(record)
-    rows = [_row(sorted(group, key=lambda record: record.seed)) for group in groups.values()]
+    rows = [_row(group) for group in by_training(records)]
     return sorted(rows, key=lambda row: (row.table, row.published_top1_percent, row.recipe, row.epochs, row.changes))
 
 
@@ -103,6 +103,8 @@ def card(records: Iterable[TrainingRecord]) -> str:
         of_table = [row for row in rows if row.table == table or (table == TABLES[0] and row.recipe in ALSO_IN_TABLE_3)]
         if of_table:
             parts += [f"## Table {table}\n", markdown_table(_table(of_table)), _bullets(order_notes(of_table))]
+    if switches := switches_of(known):
+        parts += ["## Switches\n", _SWITCHES, markdown_table(switch_table(switches))]
     parts += ["## What the paper leaves open\n", _bullets(_choices(known))] if known else ["Nothing is trained yet.\n"]
     return "\n".join(part for part in parts if part)
 

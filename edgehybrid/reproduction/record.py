@@ -110,6 +110,21 @@ def record_of(recipe: Recipe, records: Iterable[TrainingRecord]) -> TrainingReco
     return None
 
 
+def by_training(records: Iterable[TrainingRecord]) -> list[list[TrainingRecord]]:
+    """Records that differ in their seeds alone, together, in the order of seeds."""
+    groups: dict[str, list[TrainingRecord]] = {}
+    for record in sorted(records, key=lambda record: record.seed):
+        alike = json.loads(json.dumps(record.resolved))
+        del alike["training"]["seed"]
+        groups.setdefault(json.dumps(alike, sort_keys=True), []).append(record)
+    return list(groups.values())
+
+
+def length_of(epochs: int, full_epochs: int) -> str:
+    """How many epochs, and of how many where it is not the recipe's own number."""
+    return str(epochs) if epochs == full_epochs else f"{epochs} of {full_epochs}"
+
+
 def file_name(recipe: str, seed: int, epochs: int, recipe_sha256: str) -> str:
     """Of a record. The hash keeps two trainings apart that differ in some other field."""
     return f"{recipe.replace('/', '-')}-seed{seed}-{epochs}epochs-{recipe_sha256[:8]}.json"

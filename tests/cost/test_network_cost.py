@@ -136,6 +136,9 @@ def test_the_row_has_the_promised_keys_and_is_json() -> None:
         "binary_macs",
         "peak_activation_float_bits",
         "peak_activation_packed_bits",
+        "elementwise_macs",
+        "elementwise_numbers",
+        "elementwise_energy_uj",
         *RATIOS,
         "layers",
     ]

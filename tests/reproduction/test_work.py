@@ -59,7 +59,7 @@ def test_an_unfinished_run_is_trained_on(recipe: Recipe, tmp_path: Path, monkeyp
     unfinish(run.path, 1, 0)
     resumed: list[Path] = []
 
-    def resume(run: RunFolder, *progress: object, on_start: object) -> None:
+    def resume(run: RunFolder, *progress: object, **options: object) -> None:
         resumed.append(run.path)
         unfinish(run.path, 2, 0)
 
