@@ -83,6 +83,11 @@ def _bits_needed(network: Network, readers: dict[str, list[Node]], layers: dict[
 
 def map_elements(network: Network) -> dict[str, int]:
     """Number of elements, for one image, of the image and of the output of each node, by name."""
+    return {name: side**2 * channels for name, (side, channels) in map_shapes(network).items()}
+
+
+def map_shapes(network: Network) -> dict[str, tuple[int, int]]:
+    """Side and channels of the image and of the output of each node, by name."""
     layers = {layer.name: layer for layer in network.layers}
     maps = {"image": (network.image_side, network.image_channels)}
     for node in network.graph:
@@ -97,5 +102,7 @@ def map_elements(network: Network) -> dict[str, int]:
             side = 1
         elif node.op == "flatten":
             side, channels = 1, side**2 * channels
+        elif node.op == "thermometer":
+            channels *= network.thermometer_channels
         maps[node.name] = (side, channels)
-    return {name: side**2 * channels for name, (side, channels) in maps.items()}
+    return maps

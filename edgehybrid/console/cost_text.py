@@ -57,16 +57,15 @@ def counted_text(counted: Counted, layers: bool) -> str:
             listed = ", ".join(f"{number} {op}" for op, number in one.cost.count.listed_ops.items())
             text += f"\n{one.source} also has, counted by no rule: {listed or 'nothing'}."
     for one in counted.inputs if layers else []:
-        if isinstance(one.cost, RecipeCost):
-            between, energy_uj = one.cost.elementwise, one.cost.elementwise_uj
-            energy = "" if energy_uj is None else f", {energy_uj:.4g} µJ if nothing were folded"
-            text += (
-                f"\n\n{one.name} also has, counted by no rule: {between.macs:,} multiplications and additions between "
-            )
-            text += f"its layers, and {between.numbers:,} learned numbers{energy}."
         parts = [*(layer.as_dict() for layer in one.network.layers), one.network.as_dict() | {"name": "total"}]
         cells = [[part.get(key) for key in _LAYER_COLUMNS] for part in parts]
         text += f"\n\n{one.name}\n" + text_table(list(_LAYER_COLUMNS.values()), cells)
+        if isinstance(one.cost, RecipeCost):
+            between = one.cost.elementwise
+            text += (
+                f"\nBetween the layers, counted by no rule: {between.macs:,} multiply-adds and {between.numbers:,} "
+                f"learned numbers, {one.cost.elementwise_uj:.4g} µJ without reads and writes of maps."
+            )
     return text
 
 

@@ -29,8 +29,7 @@ class RecipeCost:
 
     Attributes:
         peak_activation_bits: see edgehybrid/census/activation_memory.py; (every number in 32 bits, packed).
-        elementwise: what lies between the layers, which no rule counts; ``elementwise_uj``: its energy, None where the
-            table does not state 32-bit MACs.
+        elementwise: what lies between the layers, which no rule counts; ``elementwise_uj``: its energy.
     """
 
     recipe: str
@@ -39,7 +38,7 @@ class RecipeCost:
     xnor: NetworkCost
     peak_activation_bits: tuple[int, int]
     elementwise: Elementwise
-    elementwise_uj: float | None
+    elementwise_uj: float
 
     def as_dict(self) -> dict[str, object]:
         """The object that the ``cost`` command prints."""
@@ -80,7 +79,7 @@ def cost_of(recipe: Recipe, rules: Rules = PAPER, table: EnergyTable | None = No
         *references_of(recipe, rules, table),
         peak_activation_bits(network),
         between,
-        between.energy_uj(table) if {"float_mac", "memory_access"} <= table.operations.keys() else None,
+        between.energy_uj(table),
     )
 
 

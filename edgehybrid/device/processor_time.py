@@ -44,6 +44,20 @@ def processor_time() -> ProcessorTime | None:
     return ProcessorTime(ticks / os.sysconf("SC_CLK_TCK"), own, time.monotonic())
 
 
+# In so long a time a tick or two of each core are some percent.
+LEAST_SECONDS = 0.5
+
+
+def share_meanwhile(
+    began: ProcessorTime | None, warm: ProcessorTime | None, ended: ProcessorTime | None, cores: int
+) -> float | None:
+    """The share that others took from ``began`` on, or from ``warm`` on if that is more and long enough to tell."""
+    shares = [share_of_others(began, ended, cores)]
+    if warm is not None and ended is not None and ended.wall - warm.wall >= LEAST_SECONDS:
+        shares.append(share_of_others(warm, ended, cores))
+    return max((share for share in shares if share is not None), default=None)
+
+
 def share_of_others(began: ProcessorTime | None, ended: ProcessorTime | None, cores: int) -> float | None:
     """The share of all cores' time, 0 … 1, that others took between two moments; None where it is not known.
 

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 try:
     from edgehybrid.device import probe
-    from edgehybrid.device.processor_time import processor_time, share_of_others
+    from edgehybrid.device.processor_time import processor_time, share_meanwhile
 except ImportError:
     # On a board the files lie side by side.
     import probe  # type: ignore[import-not-found,no-redef]
-    from processor_time import processor_time, share_of_others  # type: ignore[import-not-found,no-redef]
+    from processor_time import processor_time, share_meanwhile  # type: ignore[import-not-found,no-redef]
 
 MARK = "edgehybrid "
 # Wall time and monotonic time may drift apart by this much before the clock was set.
@@ -65,7 +65,7 @@ def _serve(request: dict[str, Any]) -> None:
     _say("state", **probe.state())
     before = processor_time()
     _warm_up(models, request["warmup_runs"], request["warmup_seconds"])
-    began = time.monotonic(), time.time()
+    began, warm = (time.monotonic(), time.time()), processor_time()
     runs, blocks = request["runs"], request["blocks"]
     samples: dict[str, list[float]] = {model.name: [] for model in models}
     ran_at: dict[str, list[tuple[float, float]]] = {model.name: [] for model in models}
@@ -77,7 +77,7 @@ def _serve(request: dict[str, Any]) -> None:
             if count:
                 ran_at[model.name].append((block_began, time.monotonic()))
         _say("state", **probe.state())
-    others = share_of_others(before, processor_time(), os.cpu_count() or 1)
+    others = share_meanwhile(before, warm, processor_time(), os.cpu_count() or 1)
     if others is not None:
         _say("others", percent=round(100 * others, 1))
     jump = (time.time() - began[1]) - (time.monotonic() - began[0])

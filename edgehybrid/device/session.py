@@ -49,7 +49,7 @@ class Request(NamedTuple):
         agree: whether it gives the logits of all images before it measures.
         runs: timed inferences of each model.
         lock: path of a file that one measurement holds at a time, with ``owner`` in it.
-        warmup_runs, warmup_seconds: before anything is timed, of each model and of all: both at least.
+        warmup_runs, warmup_seconds: before anything is timed: of each model, and for all of them together, at least.
         profile: whether the parts of packed models are timed too; reading the clock between them takes time itself.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 NOTHING = "–"
 # Of the numbers of rows in a title.
 MOST_LETTERS = 24
-_NUMBER = re.compile(rf"-?[0-9][0-9,]*(\.[0-9]+)?|{NOTHING}")
+_NUMBER = re.compile(rf"[-+]?[0-9][0-9,]*(\.[0-9]+)?|{NOTHING}")
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,23 @@ from edgehybrid.files import write_output
 from edgehybrid.networks import check_trainable
 from edgehybrid.reproduction.card import Row, card, rows_of
 from edgehybrid.reproduction.record import TrainingRecord, file_name, read_records, record_of, to_json
+from edgehybrid.reproduction.switches import Switch, switches_of
 from edgehybrid.reproduction.wanted import Wanted
 
 CARD, RECORDS = "RESULTS.md", "results"
 
 
 class Reproduced(NamedTuple):
-    """The rows of the trainings that were asked for, and where the card lies."""
+    """The rows of the trainings that were asked for, the switches of all, and where the card lies."""
 
     card: Path
     rows: list[Row]
+    switches: list[Switch]
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {"card": str(self.card), "rows": [row.as_dict() for row in self.rows]}
+        rows, switches = ([each.as_dict() for each in part] for part in (self.rows, self.switches))
+        return {"card": str(self.card), "rows": rows, "switches": switches}
 
 
 def reproduce(trainings: Sequence[Wanted], out: Path, bring: Callable[[Wanted], TrainingRecord]) -> Reproduced:
@@ -50,7 +53,8 @@ def reproduce(trainings: Sequence[Wanted], out: Path, bring: Callable[[Wanted], 
         records[path] = record
         _write(out, {path: to_json(record)}, records)
     found = (record_of(one.recipe, records.values()) for one in trainings)
-    return Reproduced(out / CARD, rows_of(record for record in found if record is not None))
+    rows = rows_of(record for record in found if record is not None)
+    return Reproduced(out / CARD, rows, switches_of(records.values()))
 
 
 def _write(out: Path, record: dict[Path, bytes], records: dict[Path, TrainingRecord]) -> None:

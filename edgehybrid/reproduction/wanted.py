@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from edgehybrid.errors import UsageError, did_you_mean
 from edgehybrid.recipe import Recipe, load_recipe, recipe_names
+from edgehybrid.reproduction.differences import differences
 from edgehybrid.reproduction.shorter import with_epochs
 
 TABLES = (3, 4, 5, 6, 7)
@@ -80,20 +80,5 @@ def _wanted(plain: Recipe, changed: Recipe, epochs: int | None, number: int) -> 
     return Wanted(
         changed.model_copy(update={"training": training}),
         plain.training.epochs,
-        tuple(_differences(plain.model_dump(mode="json"), changed.model_dump(mode="json"))),
+        tuple(differences(plain.model_dump(mode="json"), changed.model_dump(mode="json"))),
     )
-
-
-def _differences(plain: dict[str, Any], changed: dict[str, Any], before: str = "") -> list[str]:
-    """``key=value`` of each field that another value has; where its images lie makes no other network."""
-    found = []
-    for key in sorted(plain.keys() | changed.keys()):
-        path = f"{before}{key}"
-        old, new = plain.get(key), changed.get(key)
-        if old == new or path == "data.path":
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{path}.")
-        elif key in changed:
-            found.append(f"{path}={str(new).lower() if isinstance(new, bool) else new}")
-    return found

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from edgehybrid.census.activation_memory import peak_activation_bits
+from edgehybrid.census.activation_memory import map_elements, peak_activation_bits
 from edgehybrid.networks import Layer, Network, Node, network_of
 from edgehybrid.recipe import load_recipe
 
@@ -81,3 +81,9 @@ def test_a_split_layer_needs_the_real_map_when_its_float_filters_read_it(
 def test_packing_never_needs_more(name: str) -> None:
     live, packed = peak_activation_bits(network_of(load_recipe(name)))
     assert 0 < packed <= live
+
+
+def test_levels_are_as_many_channels_as_the_first_layer_reads() -> None:
+    network = network_of(load_recipe("ern/cifar16"))
+    (levels,) = (node for node in network.graph if node.op == "thermometer")
+    assert map_elements(network)[levels.name] == 32**2 * network.layers[0].in_channels

@@ -124,7 +124,9 @@ def test_layers_are_printed_on_request(tmp_path: Path) -> None:
     text = output(["xnor_res", "--layers"], tmp_path)
     assert "stage3_block3_conv2" in text
     # Kind, widths and filters have no sum.
-    assert text.splitlines()[-1].split()[:6] == ["total", "–", "–", "–", "–", "40,818,944"]
+    total, between = text.splitlines()[-2:]
+    assert total.split()[:6] == ["total", "–", "–", "–", "–", "40,818,944"]
+    assert between.startswith("Between the layers, counted by no rule: ")
 
 
 def test_csv_has_a_line_a_network_and_the_keys_of_json(tmp_path: Path) -> None:

@@ -34,8 +34,11 @@ def test_layers_end_in_their_total() -> None:
     found = counted("xnor_res", "hybrid_res_a")
     _, *tables = counted_text(found, layers=True).split("\n\n")
     for one, table in zip(found.inputs, tables, strict=True):
-        name, _, *lines = table.splitlines()
+        name, _, *lines, between = table.splitlines()
         assert name == one.name
+        assert between.startswith(
+            f"Between the layers, counted by no rule: {one.as_dict()['elementwise_macs']:,} multiply"
+        )
         assert [line.split()[0] for line in lines] == [*(cost.layer.name for cost in one.network.layers), "total"]
         assert f"{one.network.as_dict()['macs']:,}" in lines[-1].split()
 

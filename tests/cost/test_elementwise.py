@@ -40,6 +40,11 @@ def test_learned_thresholds_are_read_and_cost_nothing_else() -> None:
     assert more - numbers == 7 * 16 + 6 * 32 + 5 * 64
 
 
+def test_the_threshold_of_a_layer_of_whole_weights_is_read_too() -> None:
+    signs = "network.placement.activations_only=[stage1]"
+    assert of(signs, "network.thresholds=learned")[1] - of(signs)[1] == 7 * 16 + 6 * 32 + 5 * 64
+
+
 def test_a_pool_before_a_shortcut_adds_four_for_each_number_it_writes() -> None:
     assert of("network.shortcut_pool=true")[0] - of()[0] == 4 * (16 * 16 * 16 + 8 * 8 * 32)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgehybrid.device import processor_time as module
-from edgehybrid.device.processor_time import ProcessorTime, processor_time, share_of_others
+from edgehybrid.device.processor_time import ProcessorTime, processor_time, share_meanwhile, share_of_others
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,20 @@ from edgehybrid.device.processor_time import ProcessorTime, processor_time, shar
 def test_the_share_is_what_was_busy_and_not_our_own(busy: float, own: float, share: float) -> None:
     began = ProcessorTime(100.0, 10.0, 1000.0)
     assert share_of_others(began, ProcessorTime(100 + busy, 10 + own, 1002.0), cores=2) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("warm_wall", "share"),
+    [
+        (1001.0, 0.75),  # 1.5 of 2 seconds of two cores, while all of it was 2 of 4
+        (1001.6, 0.5),  # too short to tell
+        (None, 0.5),
+    ],
+)
+def test_who_comes_after_the_warm_up_is_not_thinned_out(warm_wall: float | None, share: float) -> None:
+    began, ended = ProcessorTime(100.0, 10.0, 1000.0), ProcessorTime(103.0, 11.0, 1002.0)
+    warm = None if warm_wall is None else ProcessorTime(101.0, 10.5, warm_wall)
+    assert share_meanwhile(began, warm, ended, cores=2) == pytest.approx(share)
 
 
 def test_without_counters_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from processes import modules_after
 from session_requests import request_of
 
+from edgehybrid.device import runner
 from edgehybrid.device.session import measure
 from edgehybrid.device.transport import LocalTransport, Running
 from edgehybrid.errors import EdgehybridError
@@ -50,13 +51,27 @@ def test_blocks_hold_the_inferences_of_one_model_and_lie_in_this_time(tmp_path: 
         assert sum(each.samples_ms) - 0.1 <= timed_ms <= 1.5 * sum(each.samples_ms) + 10
 
 
-def test_a_session_warms_up_for_so_long_that_others_can_be_counted(tmp_path: Path, model: Path) -> None:
-    before = time.time()
-    found = measure(LocalTransport(), RUNNER, request_of(tmp_path, model)._replace(warmup_seconds=0.4))
-    (first, _), *_ = found.models["model.tflite"].blocks
-    assert first - before >= 0.4
-    share = found.others_percent
-    assert share is None or 0 <= share <= 100
+class CountingModel:
+    images = np.zeros((3, 1))
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, image: np.ndarray) -> None:
+        assert len(image) == 1
+        self.runs += 1
+
+
+@pytest.mark.parametrize(("runs", "seconds"), [(3, 0.0), (0, 0.0), (0, 0.2), (5, 0.2)])
+def test_warms_up_for_so_many_runs_and_so_long(runs: int, seconds: float) -> None:
+    models = [CountingModel(), CountingModel()]
+    began = time.monotonic()
+    runner._warm_up(models, runs, seconds)  # type: ignore[arg-type]
+    assert time.monotonic() - began >= seconds
+    one, other = (model.runs for model in models)
+    assert one == other >= runs
+    if seconds == 0:
+        assert one == runs
 
 
 def test_a_block_without_a_run_is_none(tmp_path: Path, model: Path) -> None:

@@ -31,6 +31,8 @@ class BinaryConv:
         pad_one: whether the border counts as +1 (SAME only); else as 0.
         output: float32, int8 or packed.
         plain: multiplier 1 and bias 0, so that float output is the convolution itself.
+        is_extreme: all of the image is +1, the first filter -1 and the last +1.
+        scale, zero_point: of int8 output.
     """
 
     size: tuple[int, int] = (7, 6)
@@ -48,6 +50,9 @@ class BinaryConv:
     plain: bool = False
     input_type: str = "float32"
     seed: int = 0
+    is_extreme: bool = False
+    scale: float = 0.75
+    zero_point: int = 3
 
     @property
     def taps(self) -> int:
@@ -79,6 +84,8 @@ class BinaryConv:
             return random.integers(0, 2, shape).astype(bool)
         if self.input_type == "int8":
             return random.integers(-128, 128, shape).astype(np.int8)
+        if self.is_extreme:
+            return np.ones(shape, np.float32)
         image = random.normal(size=shape).astype(np.float32)
         # The edges of the sign: +1 for all but the last two. Subnormal numbers are left out: Larq's interpreter lets
         # the processor take them for 0.
@@ -94,11 +101,14 @@ class BinaryConv:
         )
         in_a_group = self.channels_in // self.groups
         bits = random.integers(0, 2, (self.channels_out, *self.kernel, in_a_group)).astype(bool)
+        if self.is_extreme:
+            bits[0], bits[-1] = True, False
         multiplier, bias = self.vectors()
         packed = self.output == "packed"
-        scale = 0.75 if self.output == "int8" else None
+        scale, zero_point = (self.scale, self.zero_point) if self.output == "int8" else (None, 0)
         out_shape = (self.batch, height, width, self.channels_out)
         packed_shape = (*out_shape[:3], words_of(self.channels_out))
+        conv_shape, conv_type = (packed_shape, "int32") if packed else (out_shape, self.output)
         is_int8_input = self.input_type == "int8"
         tensors = [
             TinyTensor(
@@ -113,9 +123,7 @@ class BinaryConv:
             TinyTensor("multiplier", (self.channels_out,), data=multiplier),
             TinyTensor("bias", (self.channels_out,), data=bias),
             TinyTensor("thresholds", (self.channels_out,), "int32", self.thresholds()),
-            TinyTensor(
-                "conv", packed_shape if packed else out_shape, "int32" if packed else self.output, None, scale, 3
-            ),
+            TinyTensor("conv", conv_shape, conv_type, None, scale, zero_point),
             TinyTensor("unpacked", out_shape),
         ]
         vectors = [-1, -1, 5] if packed else [3, 4, -1]

@@ -80,9 +80,9 @@ def resize(interpreter: Any, shape: tuple[int, ...]) -> None:
     interpreter.allocate_tensors()
 
 
-def run(content: bytes, image: NDArray[Any], **options: str) -> NDArray[Any]:
+def run(content: bytes, image: NDArray[Any], threads: int = 1, **options: str) -> NDArray[Any]:
     """The only output with the delegate."""
-    return outputs_of(litert(content, **options), image)[0]
+    return outputs_of(litert(content, threads, **options), image)[0]
 
 
 def lce(content: bytes, image: NDArray[Any], kernel: str = "indirect") -> NDArray[Any]:

@@ -19,7 +19,7 @@ from native_runs import instruction_sets, lce, run
 from numpy.typing import NDArray
 from tiny_flatbuffers import TinyTensor
 
-CHANNELS = (1, 3, 16, 31, 32, 33, 48, 63, 64, 65, 96, 128, 130)
+CHANNELS = (1, 3, 16, 31, 32, 33, 48, 63, 64, 65, 95, 96, 97, 127, 128, 129, 130)
 OUTPUTS = ("float32", "int8", "packed")
 
 SHAPES = [
@@ -35,13 +35,16 @@ SHAPES = [
 
 def agree_exactly(layer: BinaryConv, *kernels: str) -> None:
     content, image = layer.flatbuffer(), layer.image()
-    expected = lce(content, image, kernels[0])
-    for kernel in kernels[1:]:
-        np.testing.assert_array_equal(lce(content, image, kernel), expected, f"{kernel}, {layer}")
+    # Theirs takes one image at a time.
+    single = replace(layer, batch=1).flatbuffer()
+    expected, *others = (np.concatenate([lce(single, one[None], kernel) for one in image]) for kernel in kernels)
+    for kernel, other in zip(kernels[1:], others, strict=True):
+        np.testing.assert_array_equal(other, expected, f"{kernel}, {layer}")
     for isa in instruction_sets():
-        result = run(content, image, isa=isa)
-        assert result.dtype == expected.dtype
-        np.testing.assert_array_equal(result, expected, f"{isa}, {layer}")
+        for threads in (1, 3):
+            result = run(content, image, threads, isa=isa)
+            assert result.dtype == expected.dtype
+            np.testing.assert_array_equal(result, expected, f"{isa}, {threads} threads, {layer}")
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -138,6 +141,46 @@ def test_a_border_of_zeros_is_within_rounding_of_the_fast_kernels(
 def test_groups_agree(groups: int, channels_in: int, channels_out: int, output: str) -> None:
     layer = BinaryConv(channels_in=channels_in, channels_out=channels_out, groups=groups, output=output)
     agree_exactly(layer, "indirect", "reference")
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"stride": (2, 1)},
+        {"dilation": (2, 2)},
+        {"padding": VALID},
+        {"kernel": (1, 1), "stride": (2, 2), "padding": VALID},
+        {"batch": 3},
+    ],
+    ids=str,
+)
+def test_groups_of_every_shape_agree(shape: dict[str, object], output: str) -> None:
+    layer = replace(BinaryConv(channels_in=64, channels_out=10, groups=2, output=output), **shape)  # type: ignore[arg-type]
+    agree_exactly(layer, "indirect", "reference")
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("channels", [16, 33, 64])
+def test_several_images_agree(channels: int, output: str) -> None:
+    agree_exactly(BinaryConv((9, 5), channels, channels, batch=3, output=output), "indirect", "reference")
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.02, -128), (3.0, 127), (1e-3, 0), (1e6, 5)])
+def test_int8_results_of_every_scale_agree(scale: float, zero_point: int) -> None:
+    agree_exactly(BinaryConv(output="int8", scale=scale, zero_point=zero_point), "indirect", "reference")
+
+
+# A sum of 16 bits would overflow; of the first filter all bits differ, of the last none.
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("channels_in", [32_767, 32_768, 32_769, 65_535, 65_536, 65_537])
+def test_sums_beyond_16_bits_agree(channels_in: int, output: str) -> None:
+    layer = BinaryConv((2, 2), channels_in, 17, (1, 1), output=output, plain=True, is_extreme=True)
+    agree_exactly(layer, "indirect", "reference", "default")
+    if output == "float32":
+        result = run(layer.flatbuffer(), layer.image())
+        assert (result[..., 0] == -channels_in).all()
+        assert (result[..., -1] == channels_in).all()
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,8 @@ def with_option(node: int, name: str, value: int | None) -> Change:
     def change(graph: Graph) -> None:
         options = graph.nodes[node].options
         options.pop(name)
-        # Options that are all gone are no map.
-        options |= {"other": 1} if value is None else {name: value}
+        if value is not None:
+            options[name] = value
 
     return change
 
@@ -213,7 +213,7 @@ def words(*shape: int) -> Value:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (with_option(0, "channels", None), "its option 'channels' is missing"),
+        (with_option(0, "channels", None), "it has no options"),
         (with_option(0, "channels", 0), "its option 'channels' is 0; 1 to"),
         (with_option(0, "channels", 34), "'channels' is 34; the 3 of its map are allowed, and multiples of them"),
         (with_option(0, "channels", 36), r"its thresholds have the shape \(33, 4\) where \(36, 4\) is needed"),

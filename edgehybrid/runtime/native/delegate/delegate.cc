@@ -106,6 +106,7 @@ std::vector<HostNode> OfOneBatch(tflite::Context* context, const std::vector<Pla
 void Apply(tflite::Context* context, tflite::Delegate* delegate) {
   auto& state = *static_cast<DelegateState*>(delegate->data);
   const std::vector<PlanNode> plan = NodesOf(context);
+  for (const PlanNode& each : plan) RequireKnownLayout(*each.registration);
   bool has_packed = false;
   for (const PlanNode& each : plan) has_packed = has_packed || !PackedName(*each.registration).empty();
   if (!has_packed) return;

@@ -1,4 +1,4 @@
-// Reads the integers of a FlexBuffers map: the options of Larq's operators and ours. Any bytes are safe to give.
+// Reads a FlexBuffers map of integers: the options of Larq's operators and ours. Any bytes are safe to give.
 //
 // Format: https://flatbuffers.dev/internals/#flexbuffers. The last byte is the width of the root, the one before its
 // type; a map is a vector of values, with its length, the width of its keys and the distance to them in front.
@@ -16,8 +16,11 @@ class FlexReader {
  public:
   FlexReader(const std::uint8_t* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
 
-  // Its integers and booleans by key, other values left out; nothing if the bytes are no map.
-  std::optional<std::map<std::string, std::int64_t>> Integers() const {
+  // Integers and booleans by key; no value for what is neither.
+  using Map = std::map<std::string, std::optional<std::int64_t>>;
+
+  // Nothing if the bytes are no map.
+  std::optional<Map> Entries() const {
     if (size_ < 3) return std::nullopt;
     const std::size_t root_width = bytes_[size_ - 1], type = bytes_[size_ - 2] >> 2, width = WidthOf(bytes_[size_ - 2]);
     if (type != kMap || !IsWidth(root_width) || size_ < 2 + root_width) return std::nullopt;
@@ -28,14 +31,13 @@ class FlexReader {
     if (!keys || !keys_width || !IsWidth(*keys_width) || !count) return std::nullopt;
     // Each entry takes `width` bytes and one for its type.
     if (*count > (size_ - *values) / (width + 1)) return std::nullopt;
-    std::map<std::string, std::int64_t> found;
+    Map found;
     for (std::size_t i = 0; i < *count; ++i) {
       const auto key = *keys + i * *keys_width < size_ ? Follow(*keys + i * *keys_width, *keys_width) : std::nullopt;
       if (!key) return std::nullopt;
       const auto text = Text(*key);
       if (!text) return std::nullopt;
-      const auto value = Integer(*values + i * width, width, bytes_[*values + *count * width + i] >> 2);
-      if (value) found.emplace(*text, *value);
+      found.emplace(*text, Integer(*values + i * width, width, bytes_[*values + *count * width + i] >> 2));
     }
     return found;
   }

@@ -35,11 +35,24 @@ bool IsPossible(const tflite::Tensor& tensor) {
          reinterpret_cast<std::uintptr_t>(tensor.dims) % alignof(tflite::IntArray) == 0;
 }
 
+// Of builtin operators, and of versions of one: some 200 and 20 today.
+constexpr int kMostOperators = 1024;
+
+Refused UnknownLayout(const std::string& what) {
+  return Refused("this host's " + what + " are laid out in a way that is not known here; use LiteRT 1.4 to 2.x, "
+                 "tflite-runtime 2.14 or TensorFlow 2.16 to 2.21");
+}
+
+bool IsNumber(int number) { return number >= 0 && number < kMostOperators; }
+
 }  // namespace
 
+void RequireKnownLayout(const tflite::Registration& registration) {
+  if (!IsNumber(registration.builtin_code) || !IsNumber(registration.version)) throw UnknownLayout("operators");
+}
+
 void HostTensors::CheckLayout() const {
-  const Refused unknown("this host's tensors are laid out in a way that is not known here; use LiteRT 1.4 to 2.x, "
-                        "tflite-runtime 2.14 or TensorFlow 2.16 to 2.21");
+  const Refused unknown = UnknownLayout("tensors");
   if (context_.tensors == nullptr || context_.tensors_size > INT32_MAX) throw unknown;
   // All of them before any pointer of theirs is followed.
   for (std::size_t i = 0; i < context_.tensors_size; ++i) {

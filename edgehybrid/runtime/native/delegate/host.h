@@ -20,6 +20,9 @@ class Refused : public std::runtime_error {
 // Elements of the largest tensor: offsets in bytes fit an int32, and a damaged shape cannot ask for all memory.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 28;
 
+// Compares a registration with what is possible, as CheckLayout does tensors.
+void RequireKnownLayout(const tflite::Registration& registration);
+
 class HostTensors {
  public:
   explicit HostTensors(const tflite::Context& context) : context_(context) {}

@@ -83,7 +83,7 @@ HostNode Dequantize(const Operands& operands, const PackedChannels& channels) {
 HostNode BMaxPool2d(const Operands& operands, const PackedChannels& channels) {
   operands.Expect(1, 1);
   HostNode read{-1, {Op::kBMaxPool2d, {}, {}}, {}, {}};
-  const Options options(operands.node());
+  const Options options(operands.node(), {"filter_height", "filter_width", "padding", "stride_height", "stride_width"});
   Node& node = read.node;
   node.padding = static_cast<Padding>(options.Get("padding", 0, 1));
   node.stride_h = options.Get("stride_height", 1, kMostSteps);
@@ -100,7 +100,9 @@ HostNode BMaxPool2d(const Operands& operands, const PackedChannels& channels) {
 HostNode Bconv2d(const Operands& operands, const PackedChannels& channels) {
   operands.Expect(5, 5);
   HostNode read{-1, {Op::kBconv2d, {}, {}}, {}, {}};
-  const Options options(operands.node());
+  const Options options(operands.node(),
+                        {"channels_in", "dilation_height_factor", "dilation_width_factor", "fused_activation_function",
+                         "pad_values", "padding", "stride_height", "stride_width"});
   Node& node = read.node;
   node.channels_in = options.Get("channels_in", 1, INT32_MAX - 31);
   node.dilation_h = options.Get("dilation_height_factor", 1, kMostSteps);

@@ -140,7 +140,7 @@ void AddLevels(Lowering& lowering, const Operand& map, const Thresholds& thresho
 
 std::vector<HostNode> Levels(const Operands& operands) {
   operands.Expect(2, 2);
-  const int channels = Options(operands.node()).Get("channels", 1, static_cast<int>(kMostElements));
+  const int channels = Options(operands.node(), {"channels"}).Get("channels", 1, static_cast<int>(kMostElements));
   const bool is_int8 = operands.tensors().At(operands.Input(0)).type == tflite::kInt8;
   Operand map = is_int8 ? operands.InputMap(0, Type::kInt8) : IntegersOf(operands, operands.Input(0));
   Shape shape = map.value.shape;
@@ -173,7 +173,7 @@ std::vector<float> HalfSums(const Value& filter) {
 
 std::vector<HostNode> Conv2d(const Operands& operands, const PackedChannels& channels) {
   operands.Expect(2, 4);
-  const Options options(operands.node());
+  const Options options(operands.node(), {"channels_in", "stride_height", "stride_width"});
   Node node{Op::kBconv2d, {}, {}};
   node.channels_in = options.Get("channels_in", 1, kMostSum);
   node.stride_h = options.Get("stride_height", 1, kMostSteps);

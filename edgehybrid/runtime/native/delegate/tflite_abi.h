@@ -150,6 +150,8 @@ static_assert(offsetof(Context, tensors) == 16 && offsetof(Context, ResizeTensor
 static_assert(offsetof(Context, GetNodeAndRegistration) == 56 && offsetof(Context, recommended_num_threads) == 72);
 static_assert(offsetof(Delegate, flags) == 40 && sizeof(Delegate) == 56);
 static_assert(sizeof(DelegateParams) == 32);
+static_assert(sizeof(ConvParams) == 24 && sizeof(DepthwiseConvParams) == 28 && sizeof(PoolParams) == 24);
+static_assert(sizeof(FullyConnectedParams) == 8 && sizeof(ActivationParams) == 4 && sizeof(ConcatenationParams) == 8);
 #else
 #error "The layouts are checked for 64-bit hosts only."
 #endif

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <random>
 #include <utility>
 #include <vector>
@@ -25,7 +26,8 @@ class Random {
 };
 
 // Channels around the widths of words and lanes.
-constexpr int kChannels[] = {1, 3, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 100, 130};
+constexpr int kChannels[] = {1,  3,  15, 16, 17, 24,  31,  32,  33,  48, 63,
+                             64, 65, 95, 96, 97, 100, 127, 128, 129, 130};
 
 // A graph that grows node by node, with the constants that it points into.
 class RandomGraph {
@@ -33,6 +35,8 @@ class RandomGraph {
   explicit RandomGraph(unsigned seed) : random_(seed) {}
 
  protected:
+  int AnyChannels() { return kChannels[random_.Int(0, static_cast<int>(std::size(kChannels)) - 1)]; }
+
   Shape& ShapeOf(int value) { return graph_.values[static_cast<std::size_t>(value)].shape; }
 
   int Add(Type type, const Shape& shape) {

@@ -16,7 +16,7 @@ class RandomLayers : public RandomLevels {
 
   Graph Build() {
     batch_ = random_.Int(1, 3);
-    Shape image{batch_, random_.Int(1, 12), random_.Int(1, 12), kChannels[random_.Int(0, 15)]};
+    Shape image{batch_, random_.Int(1, 12), random_.Int(1, 12), AnyChannels()};
     maps_ = {Add(Type::kFloat32, image)};
     graph_.inputs = maps_;
     const int length = random_.Int(1, 14);
@@ -123,7 +123,7 @@ class RandomLayers : public RandomLevels {
     Node node;
     Shape out;
     if (!FindWindow(node, shape, kernel_h, kernel_w, out, true)) return;
-    out.c = kChannels[random_.Int(0, 15)];
+    out.c = AnyChannels();
     if (out.c % groups != 0) out.c += 1;
     const int in_a_group = shape.c / groups;
     const Shape filter_shape{out.c, kernel_h, kernel_w, in_a_group};
@@ -185,7 +185,7 @@ class RandomLayers : public RandomLevels {
     Node node;
     Shape out;
     if (random_.Chance(0.2)) {
-      out = Shape{shape.n, 1, 1, kChannels[random_.Int(0, 15)]};
+      out = Shape{shape.n, 1, 1, AnyChannels()};
       node.op = Op::kFullyConnected;
       const int size = static_cast<int>(shape.pixels()) * shape.c;
       node.inputs = {in, Constant(Type::kFloat32, Shape{out.c, 1, 1, size}, static_cast<std::size_t>(out.c * size),
@@ -200,7 +200,7 @@ class RandomLayers : public RandomLevels {
       const int kernel_h = random_.Int(1, 4), kernel_w = random_.Int(1, 4);
       if (!FindWindow(node, shape, kernel_h, kernel_w, out, true)) return;
       const bool is_depthwise = random_.Chance(0.3);
-      if (!is_depthwise) out.c = random_.Chance(0.3) ? random_.Int(1, 6) : kChannels[random_.Int(0, 15)];
+      if (!is_depthwise) out.c = random_.Chance(0.3) ? random_.Int(1, 6) : AnyChannels();
       node.op = is_depthwise ? Op::kDepthwise : Op::kConv2d;
       const Shape filter{is_depthwise ? 1 : out.c, kernel_h, kernel_w, shape.c};
       node.inputs = {in, Constant(Type::kFloat32, filter, static_cast<std::size_t>(filter.size()),
@@ -249,7 +249,7 @@ class RandomLayers : public RandomLevels {
     const int packed = Add(Type::kPacked, shape);
     Push(Op::kQuantize, {in}, packed);
     const int before = out.c;
-    out.c = kChannels[random_.Int(0, 15)];
+    out.c = AnyChannels();
     binary.op = Op::kBconv2d;
     binary.channels_in = shape.c;
     binary.pads_with_one = random_.Chance(0.7);

@@ -23,7 +23,7 @@ class RandomLevels : public RandomSums {
     node.channels_in = shape.c;
     node.pads_with_one = true;
     const int side = random_.Int(1, 3);
-    const Shape kernel{kChannels[random_.Int(0, 15)], side, side, shape.c};
+    const Shape kernel{AnyChannels(), side, side, shape.c};
     const auto outputs = static_cast<std::size_t>(kernel.n);
     const int most = side * side * shape.c, filter = Filters(kernel), multiplier = Whole(outputs, [] { return -0.5f; });
     const int bias = Whole(outputs, [&] { return 0.5f * static_cast<float>(random_.Int(-most, most)); });

@@ -133,7 +133,7 @@ class RandomSums : public RandomGraph {
     const int side = random_.Int(1, 3), kernel_w = random_.Chance(0.8) ? side : random_.Int(1, 3);
     Shape out;
     if (!FindWindow(form, signs.shape, side, kernel_w, out, true)) return -1;
-    out.c = kChannels[random_.Int(0, 15)];
+    out.c = AnyChannels();
     const int groups = flaw == Flaw::kGroups ? 2 : 1;
     if (out.c % groups != 0) ++out.c;
     if (flaw == Flaw::kOtherWindow && form.padding == Padding::kValid) flaw = Flaw::kNone;

@@ -66,6 +66,8 @@ class BconvTest : public KernelTest {
     for (int words = 1; words <= 300; ++words) {
       BconvCase(dice_.Within(1, 9), dice_.Within(1, 5), words, planes, filters, passes);
     }
+    // Sums beyond 16 bits, each side of it.
+    for (const int words : {1023, 1024, 2047, 2048, 2049}) BconvCase(3, 2, words, planes, filters, passes);
     // 3×3 windows of all channel counts.
     for (const int channels : channels_) {
       BconvCase(8, GroupsOf(channels), 9 * ((channels + 31) / 32), planes, filters, passes);
