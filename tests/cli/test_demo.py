@@ -9,6 +9,7 @@ from processes import refuse
 from report_samples import make_row
 
 from edgehybrid.cli import main
+from edgehybrid.console.ran_text import ran_text
 from edgehybrid.report.build import Report
 
 
@@ -20,6 +21,10 @@ def test_prints_its_rows_and_not_their_number(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("edgehybrid.demo.demo", lambda *_: (rows, report))
     done = CliRunner().invoke(main, ["demo", "--json", "--runs", "no_runs_are_here"])
     assert json.loads(done.stdout)["rows"] == [row.as_dict() for row in rows]
+    lines = CliRunner().invoke(main, ["demo", "--runs", "no_runs_are_here"]).stdout.splitlines()
+    assert [line for line in lines if ", in " in line or " thread" in line] == [
+        f"{row.recipe} ({row.format}): {ran_text(row)}" for row in rows
+    ]
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "report.csv"])

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_runs import library, run
+from lce_layers import BinaryConv
+from native_runs import library, litert, run
 from tiny_flatbuffers import packed_flatbuffer
+
+from edgehybrid.runs.artefact import find_artefact
 
 # What a program has on a board or in an app: requirements, and the module with Interpreter and load_delegate.
 HOSTS = {
@@ -20,7 +23,7 @@ import numpy as np
 from {module} import Interpreter, load_delegate
 
 model, library, images, results = sys.argv[1:]
-interpreter = Interpreter(model_path=model, experimental_delegates=[load_delegate(library)])
+interpreter = Interpreter(model_path=model, num_threads=2, experimental_delegates=[load_delegate(library)])
 images = np.load(images)
 for batch in (1, len(images)):
     details = interpreter.get_input_details()[0]
@@ -32,13 +35,20 @@ np.save(results, interpreter.get_tensor(interpreter.get_output_details()[0]["ind
 """
 
 
-@pytest.fixture
-def images() -> np.ndarray:
-    return np.random.default_rng(7).normal(size=(3, 6, 5, 40)).astype(np.float32)
+def models() -> list[bytes]:
+    """A layer, one with results in 8 bits, and a whole network."""
+    network = find_artefact(Path("runs"), "zoo:hybrid_res_a").path
+    return [packed_flatbuffer(), BinaryConv((6, 5), 40, 33, output="int8").flatbuffer(), network.read_bytes()]
 
 
-def assert_same_numbers(command: list[str], module: str, images: np.ndarray, folder: Path) -> None:
-    content = packed_flatbuffer()
+def assert_same_numbers(command: list[str], module: str, folder: Path) -> None:
+    for content in models():
+        assert_same_numbers_of(content, command, module, folder)
+
+
+def assert_same_numbers_of(content: bytes, command: list[str], module: str, folder: Path) -> None:
+    (shape,) = (detail["shape"][1:] for detail in litert(content).get_input_details())
+    images = np.random.default_rng(7).normal(size=(3, *shape)).astype(np.float32)
     (folder / "model.tflite").write_bytes(content)
     (folder / "program.py").write_text(PROGRAM.format(module=module))
     np.save(folder / "images.npy", images)
@@ -55,21 +65,21 @@ def assert_same_numbers(command: list[str], module: str, images: np.ndarray, fol
 
 @pytest.mark.slow
 @pytest.mark.parametrize("host", HOSTS)
-def test_another_host_gives_the_same_numbers(host: str, images: np.ndarray, tmp_path: Path) -> None:
+def test_another_host_gives_the_same_numbers(host: str, tmp_path: Path) -> None:
     requirements, module = HOSTS[host]
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "host"], check=True)
     pip = [str(tmp_path / "host" / "bin" / "pip"), "install", "-q", *requirements]
     installed = subprocess.run(pip, capture_output=True, text=True)
     if installed.returncode != 0:
         pytest.skip(f"needs {host} from PyPI, for this Python: {installed.stderr.splitlines()[-1]}")
-    assert_same_numbers([str(tmp_path / "host" / "bin" / "python")], module, images, tmp_path)
+    assert_same_numbers([str(tmp_path / "host" / "bin" / "python")], module, tmp_path)
 
 
 @pytest.mark.slow
-def test_tensorflows_own_interpreter_gives_the_same_numbers(images: np.ndarray, tmp_path: Path) -> None:
+def test_tensorflows_own_interpreter_gives_the_same_numbers(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="needs edgehybrid[train]")
     (tmp_path / "of_tensorflow.py").write_text(
         "import tensorflow as tf\n"
         "Interpreter, load_delegate = tf.lite.Interpreter, tf.lite.experimental.load_delegate\n"
     )
-    assert_same_numbers([sys.executable, "-W", "ignore"], "of_tensorflow", images, tmp_path)
+    assert_same_numbers([sys.executable, "-W", "ignore"], "of_tensorflow", tmp_path)

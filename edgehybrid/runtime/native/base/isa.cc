@@ -53,7 +53,7 @@ Isa Detect() {
   if (!HasAll(one.c, {12, 23, 27, 28}) || !HasAll(seven.b, {5})) return Isa::kPortable;
   const unsigned state = SavedState();
   if ((state & kSseAvx) != kSseAvx) return Isa::kPortable;
-  // AVX-512 F, DQ, BW, VL; VPOPCNTDQ.
+  // AVX-512 F, DQ, BW, VL; VPOPCNTDQ. No kernel counts bytes, so BITALG is not needed.
   const bool has_avx512 = HasAll(seven.b, {16, 17, 30, 31}) && HasAll(seven.c, {14});
   return has_avx512 && (state & kSseAvxAvx512) == kSseAvxAvx512 ? Isa::kAvx512 : Isa::kAvx2;
 }

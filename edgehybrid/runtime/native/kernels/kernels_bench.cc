@@ -23,6 +23,9 @@
 namespace edgehybrid {
 namespace {
 
+// One entry for `isa` and one for each kernel: who adds a kernel adds its benchmark.
+static_assert(sizeof(Kernels) == 11 * sizeof(void*), "a kernel of the list has no benchmark here");
+
 constexpr double kSampleNs = 100e3;
 
 double NsOf(const std::function<void()>& run, int times) {
