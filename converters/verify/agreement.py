@@ -13,6 +13,7 @@ from converters.verify.tapped_file import TappedFile
 from edgehybrid.data.accuracy import accuracies
 from edgehybrid.data.arrays import Labels
 from edgehybrid.errors import ConversionError
+from edgehybrid.runs.sidecar import VerifiedWith
 from edgehybrid.runtime.interpreter import Interpreter
 
 # Of the largest logit. The tolerance of one layer is 1e-5 (``replay.py``); the roundings of 20 layers in a row, at
@@ -45,6 +46,7 @@ class Agreement(NamedTuple):
     ``near_zero_flips`` counts images whose logits differ because a quantiser's input lies at its threshold: replaying
     each layer shows nothing but rounding, and the two sides have another value behind some quantiser.
     ``top1_drop_points`` is the accuracy of Keras less that of the flatbuffer on these images; None without labels.
+    ``verified_with`` is what ran the flatbuffer.
     """
 
     images: int
@@ -52,12 +54,16 @@ class Agreement(NamedTuple):
     max_abs_difference: float
     near_zero_flips: int
     top1_drop_points: float | None
+    verified_with: VerifiedWith
 
 
-def agreement(logits: Floats, converted: Floats, labels: Labels | None, near_zero_flips: int = 0) -> Agreement:
+def agreement(
+    logits: Floats, converted: Floats, interpreter: Interpreter, labels: Labels | None, near_zero_flips: int = 0
+) -> Agreement:
     """Compares logits (n, classes) of Keras and of a flatbuffer.
 
     Args:
+        interpreter: that ran the flatbuffer.
         labels: of the images, as far as the first of them are these.
     """
     drop = None
@@ -69,6 +75,13 @@ def agreement(logits: Floats, converted: Floats, labels: Labels | None, near_zer
         max_abs_difference=float(np.abs(converted - logits).max()),
         near_zero_flips=near_zero_flips,
         top1_drop_points=drop,
+        verified_with=VerifiedWith(
+            runtime=interpreter.runtime,
+            isa=interpreter.isa,
+            threads=interpreter.threads,
+            delegated_nodes=interpreter.delegated_nodes,
+            graph_nodes=interpreter.graph_nodes,
+        ),
     )
 
 
@@ -91,7 +104,8 @@ def verify(
     """
     images = images[: max(LEAST_IMAGES, MOST_COMPARED_PIXELS // (images.shape[1] * images.shape[2]))]
     logits = keras_logits(model, images)
-    converted = Interpreter(content).predict(images)
+    interpreter = Interpreter(content)
+    converted = interpreter.predict(images)
     difference = np.abs(converted - logits).max(axis=1)
     tolerance = RELATIVE_TOLERANCE * np.abs(logits).max()
     # Not "difference > tolerance": a NaN must count as different.
@@ -104,7 +118,7 @@ def verify(
             "flips",
             f"at most {tolerance:.3g}",
         )
-    return agreement(logits, converted, labels, int(np.sum(differs)))
+    return agreement(logits, converted, interpreter, labels, int(np.sum(differs)))
 
 
 def keras_logits(model: Any, images: Floats) -> Floats:

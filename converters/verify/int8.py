@@ -38,7 +38,8 @@ def verify_int8(
             ``LARGEST_INT8_ERROR``. It names the worst layer.
     """
     logits = keras_logits(model, images)
-    converted = Interpreter(content).predict(images)
+    interpreter = Interpreter(content)
+    converted = interpreter.predict(images)
     errors = layer_errors(model, content, images[:LAYERWISE_IMAGES], taps)
     layer, of_layer = max(errors.items(), key=lambda item: np.nan_to_num(item[1], nan=np.inf))
     of_logits = _error(converted, logits) if taps is None else 0.0
@@ -51,7 +52,7 @@ def verify_int8(
             allowed=f"at most {100 * LARGEST_INT8_ERROR:.0f} %, and {100 * LARGEST_LAYER_ERROR:.0f} % of a layer",
             next_step="Nothing was written. --format float32 tells whether it is the rounding or the converter.",
         )
-    return agreement(logits, converted, labels)
+    return agreement(logits, converted, interpreter, labels)
 
 
 def layer_errors(model: Any, content: bytes, images: Floats, taps: Sequence[Tap] | None = None) -> dict[str, float]:

@@ -39,7 +39,8 @@ def verify_integers(
     first = images[: max(2, MOST_PIXELS // images.shape[1] ** 2)]
     values = integers.values(first)
     _check_layers(model, integers, values)
-    converted = Interpreter(content).predict(images)
+    interpreter = Interpreter(content)
+    converted = interpreter.predict(images)
     expected = np.asarray(values[integers.steps[-1].name], np.float32)
     wrong = converted[: len(first)] != expected
     if wrong.any():
@@ -50,7 +51,7 @@ def verify_integers(
         )
     logits = keras_logits(model, images)
     differs = ~(np.abs(converted - logits).max(axis=1) <= RELATIVE_TOLERANCE * np.abs(logits).max())
-    return agreement(logits, converted, labels, int(differs.sum()))
+    return agreement(logits, converted, interpreter, labels, int(differs.sum()))
 
 
 def _check_layers(model: Any, integers: IntegerNetwork, values: Mapping[str, NDArray[Any]]) -> None:

@@ -17,6 +17,7 @@ from edgehybrid.console.options import (
     runs_option,
     was_typed,
 )
+from edgehybrid.console.ran_text import ran_text
 
 
 @click.command(short_help="Convert a run or a model file to a checked flatbuffer.")
@@ -131,7 +132,8 @@ def convert(
         f"{path}\n{sidecar.size_bytes:,} bytes, {layers} layers\n"
         f"agrees with Keras on {sidecar.top1_agreement_percent:.2f} % of {sidecar.images} "
         f"{sidecar.verified_on} images, largest difference {sidecar.max_abs_difference:.2g}"
-        + ("" if drop is None else f", {drop:+.2f} points of accuracy lost"),
+        + ("" if drop is None else f", {drop:+.2f} points of accuracy lost")
+        + ("" if sidecar.verified_with is None else f"\ncompared in {ran_text(sidecar.verified_with)}"),
     )
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgehybrid.results import Row
     from edgehybrid.runs.evaluation import Accuracy
+    from edgehybrid.runs.sidecar import VerifiedWith
 
 
-def ran_text(ran: Row | Accuracy) -> str:
+def ran_text(ran: Row | Accuracy | VerifiedWith) -> str:
     """Runtime, instruction set, threads and nodes, as far as they are known."""
     parts = [ran.runtime, ran.isa]
     if ran.threads is not None:

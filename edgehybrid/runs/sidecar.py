@@ -15,6 +15,23 @@ from edgehybrid.recipe import Recipe
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
+class VerifiedWith(BaseModel):
+    """What ran the flatbuffer when it was compared with Keras.
+
+    Attributes:
+        isa: instructions of the kernels; None where the runtime does not tell.
+        delegated_nodes: nodes of the graph that the native runtime ran; None where another one did.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+    runtime: str
+    isa: str | None
+    threads: int | None
+    delegated_nodes: int | None
+    graph_nodes: int
+
+
 class Sidecar(BaseModel):
     """The content of ``model.<format>.<target>.json``. Fields with a default may be missing; none may be added.
 
@@ -24,6 +41,7 @@ class Sidecar(BaseModel):
         images: how many images flatbuffer and Keras were compared on.
         near_zero_flips: images whose logits differ because a quantiser's input lies at its threshold.
         verified_on: test images, or something in their place.
+        verified_with: None in files of versions that did not tell.
         top1_drop_points: accuracy of Keras on them less that of the flatbuffer; None of a network that is not trained,
             and without test images.
         run: name of the run folder.
@@ -64,6 +82,7 @@ class Sidecar(BaseModel):
     source: str | None = None
     source_sha256: str | None = None
     top1_drop_points: float | None = None
+    verified_with: VerifiedWith | None = None
 
     @model_validator(mode="after")
     def _has_an_origin(self) -> Self:

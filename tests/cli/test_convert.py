@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ def test_a_run_becomes_a_flatbuffer_that_agrees_with_it(run: Path, tmp_path: Pat
     command = ["convert", run.name, "--target", "aarch64", "--format", "float32", "--images", "5"]
     done = call(command, tmp_path)
     assert done.returncode == 0, done.stderr
-    path, size, agreement = done.stdout.splitlines()
+    path, size, agreement, ran = done.stdout.splitlines()
     model = tmp_path / path
     assert model == run / "model.float32.aarch64.tflite"
     assert size == f"{model.stat().st_size:,} bytes, 22 float32 layers"
     assert agreement.startswith("agrees with Keras on 100.00 % of 5 test images, largest difference ")
+    assert re.fullmatch(r"compared in ai-edge-litert \S+( \(XNNPACK\))?(, \w+)?, 1 thread", ran), ran
     refuse(command, tmp_path, 1, "The flatbuffer exists already", "--overwrite")
 
 

@@ -283,6 +283,10 @@ def test_int8_that_costs_too_much_accuracy_is_refused(which: str, request: pytes
 def test_the_drop_of_accuracy_is_that_of_the_images_compared(run: RunFolder) -> None:
     exact = convert(run, "x86_64", "float32", images=100, overwrite=True)
     assert (exact.top1_drop_points, exact.verified_on) == (0.0, "test")
+    ran = exact.verified_with
+    assert ran is not None
+    assert ran.threads == 1
+    assert ran.graph_nodes > 0
     assert convert(run, "x86_64", "int8", images=20).top1_drop_points is None  # the twin, which is not trained
 
 
