@@ -21,9 +21,10 @@ results/.
 """
 
 _SWITCHES = f"""What a change of a recipe is worth: trainings that differ in nothing else, on the seeds that both have.
-It is told from chance with {LEAST_SEEDS} seeds, by {LEAST_POINTS} points, the standard error of a difference on 10,000
-images, and by twice that of the mean of the seeds. Energy is modelled, as a change in %: by the paper's rules; and by
-full ones, with the arithmetic between layers.
+Better or worse: with {LEAST_SEEDS} seeds at least, and by at least {LEAST_POINTS} points (a standard error of a
+difference on 10,000 images) and twice the standard error of the seeds' mean, which chance alone exceeds once in five
+times with three seeds. Energy is modelled, as a change in %: by the paper's rules; and by full ones, with the
+arithmetic between layers.
 """
 
 

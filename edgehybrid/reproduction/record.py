@@ -15,6 +15,10 @@ from edgehybrid.runs.epoch_line import EpochLine
 _AGAIN = "Restore the file, or remove it: 'edgehybrid reproduce' makes it again of a finished run."
 
 
+# Of a recipe; what else it has is said of it.
+_PARTS = ("data", "network", "training")
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
@@ -76,6 +80,13 @@ class TrainingRecord(_Part):
         except ValidationError:
             return None
 
+    def training(self) -> dict[str, Any]:
+        """What was trained on what and how, but for the seed, as this version reads it where it can."""
+        recipe = self.recipe_of_today()
+        resolved = self.resolved if recipe is None else identity(recipe)
+        parts = {part: resolved[part] for part in _PARTS}
+        return parts | {"training": {**parts["training"], "seed": None}}
+
 
 def identity(recipe: Recipe) -> dict[str, Any]:
     """The resolved recipe, without where its images lie: what makes two trainings the same one."""
@@ -98,7 +109,7 @@ def sha256_of(resolved: Mapping[str, Any]) -> str:
 def is_same(one: Recipe, other: Recipe) -> bool:
     """Whether two recipes are the same training of the same network on the same images, whatever is said of them."""
     mine, others = identity(one), identity(other)
-    return all(mine[part] == others[part] for part in ("data", "network", "training"))
+    return all(mine[part] == others[part] for part in _PARTS)
 
 
 def record_of(recipe: Recipe, records: Iterable[TrainingRecord]) -> TrainingRecord | None:
@@ -114,9 +125,8 @@ def by_training(records: Iterable[TrainingRecord]) -> list[list[TrainingRecord]]
     """Records that differ in their seeds alone, together, in the order of seeds."""
     groups: dict[str, list[TrainingRecord]] = {}
     for record in sorted(records, key=lambda record: record.seed):
-        alike = json.loads(json.dumps(record.resolved))
-        del alike["training"]["seed"]
-        groups.setdefault(json.dumps(alike, sort_keys=True), []).append(record)
+        alike = json.dumps([record.recipe, record.training()], sort_keys=True)
+        groups.setdefault(alike, []).append(record)
     return list(groups.values())
 
 

@@ -51,7 +51,9 @@ def test_an_interrupted_table_goes_on_and_is_done_once(images: Path, tmp_path: P
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     assert ["top1_percent" in line for line in lines] == [False, False, True, True]
-    (row,) = json.loads(done.stdout)["rows"]
+    found = json.loads(done.stdout)
+    (row,) = found["rows"]
+    assert found["switches"] == []
     assert (row["recipe"], row["epochs"], row["full_epochs"]) == ("hybrid_res_a", 4, 199)
     assert row["changes"] == ["network.width=0.25"]
     assert row["top1_percent"] == pytest.approx(lines[-1]["top1_percent"])

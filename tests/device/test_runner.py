@@ -51,6 +51,16 @@ def test_blocks_hold_the_inferences_of_one_model_and_lie_in_this_time(tmp_path: 
         assert sum(each.samples_ms) - 0.1 <= timed_ms <= 1.5 * sum(each.samples_ms) + 10
 
 
+def test_a_session_warms_up_and_tells_what_others_took(tmp_path: Path, model: Path) -> None:
+    before = time.time()
+    found = measure(LocalTransport(), RUNNER, request_of(tmp_path, model)._replace(warmup_seconds=0.4))
+    (first, _), *_ = found.models["model.tflite"].blocks
+    assert first - before >= 0.4
+    if Path("/proc/stat").exists():
+        assert found.others_percent is not None
+        assert 0 <= found.others_percent <= 100
+
+
 class CountingModel:
     images = np.zeros((3, 1))
 

@@ -40,8 +40,8 @@ def test_a_switch_stands_beside_the_same_training_without_it() -> None:
     [
         ([1.0, 1.0, 1.0], "better"),
         ([-0.7, -0.8, -0.9], "worse"),
-        ([0.6, 0.6, 0.6], "within chance"),
-        ([0.0, 3.0, 0.6], "within chance"),  # 1.2 on average, and twice 0.9 for the mean
+        ([0.6, 0.6, 0.6], "no difference"),
+        ([0.0, 3.0, 0.6], "no difference"),  # 1.2 on average, and twice 0.9 for the mean
         ([2.0, 2.0], "fewer than 3 seeds"),
         ([2.0], "fewer than 3 seeds"),
     ],
@@ -96,6 +96,24 @@ def test_a_difference_that_no_change_names_is_no_switch() -> None:
     plain, other = records({(): [49.0], (BRANCH,): [48.0]})
     resolved = {**other.resolved, "training": {**other.resolved["training"], "weight_decay": 0.5}}
     assert switches_of([plain, other.model_copy(update={"resolved": resolved})]) == []
+
+
+def test_what_is_said_of_a_recipe_makes_no_difference() -> None:
+    plain, other = records({(): [49.0], (BRANCH,): [48.0]})
+    other = other.model_copy(update={"resolved": {**other.resolved, "description": "said better"}})
+    assert len(switches_of([plain, other])) == 1
+
+
+def test_a_switch_whose_epochs_are_squeezed_is_one() -> None:
+    (switch,) = switches_of(records({(): [49.0], ("training.warm_up_epochs=5",): [50.0]}))
+    assert (switch.changes, switch.gain_points) == (("training.warm_up_epochs=5.0",), 1.0)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_field_that_one_recipe_alone_has_makes_another_training(which: int) -> None:
+    known = records({(): [49.0], (BRANCH,): [48.0]})
+    known[which] = known[which].model_copy(update={"resolved": {**known[which].resolved, "gone": 1}})
+    assert switches_of(known) == []
 
 
 def test_a_training_that_changes_nothing_is_no_switch() -> None:

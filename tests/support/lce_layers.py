@@ -71,10 +71,14 @@ class BinaryConv:
         return multiplier, bias
 
     def thresholds(self) -> NDArray[np.int32]:
-        """Of differing bits: in the middle of what is possible, and two channels that never change."""
+        """Of differing bits: in the middle of what is possible, and two channels that never change.
+
+        Of an extreme layer, the two that only the largest and the smallest sum decide.
+        """
         random = np.random.default_rng(self.seed + 3)
         thresholds = random.integers(self.taps // 4, self.taps * 3 // 4 + 1, self.channels_out).astype(np.int32)
-        thresholds[0], thresholds[-1] = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+        ends = (self.taps - 1, 0) if self.is_extreme else (np.iinfo(np.int32).min, np.iinfo(np.int32).max)
+        thresholds[0], thresholds[-1] = ends
         return thresholds
 
     def image(self) -> NDArray[Any]:

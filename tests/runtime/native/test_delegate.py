@@ -189,6 +189,13 @@ def edited(change: Callable[[Any], None]) -> bytes:
     return pack(model)
 
 
+def with_quantizer_options(**options: int) -> Callable[[Any], None]:
+    def change(graph: Any) -> None:
+        graph.operators[0].customOptions = np.frombuffer(flexbuffers.Dumps(options), np.uint8)
+
+    return change
+
+
 def with_options(**options: Any) -> Callable[[Any], None]:
     kept = {key: value for key, value in (LAYER.options() | options).items() if value is not None}
 
@@ -241,6 +248,7 @@ def with_inputs(*inputs: int) -> Callable[[Any], None]:
         (with_options(channels_in=64), "its option 'channels_in' is 64 where its input has 32"),
         (with_options(channels_in="32"), "its option 'channels_in' is no integer"),
         (with_options(weights_bits=2), "its option 'weights_bits' is unknown"),
+        (with_quantizer_options(rounding=1), "its option 'rounding' is unknown"),
         (with_options(**{"a\n" + 50 * "b": 1}), rf"its option 'a\?{38 * 'b'}' is unknown"),
         (with_bytes(b""), "its options are no FlexBuffers map|it has no options"),
         (with_bytes(b"\1\2\3\4"), "its options are no FlexBuffers map"),

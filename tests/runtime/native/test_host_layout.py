@@ -20,8 +20,7 @@ from ctypes import (
 from typing import Any
 
 import pytest
-
-from edgehybrid.runtime import library
+from native_runs import library
 
 FLOAT32, INT32, ARENA, CUSTOM = 1, 2, 2, 32
 OK, ERROR = 0, 1
@@ -109,7 +108,6 @@ class MadeUpHost:
         self._plan, self._inputs, self._outputs = numbers(0), numbers(0), numbers(1)
         self._node = Node(inputs=ctypes.addressof(self._inputs), outputs=ctypes.addressof(self._outputs))
         registration = Registration(builtin_code=CUSTOM, custom_name=b"LceQuantize", version=1)
-        self._name = registration.custom_name
         text = bytes(registration) if operator_at is None else moved(registration, operator_at)
         self._registration, self._kept = ctypes.create_string_buffer(text, len(text)), (tensors, registration)
         self._context = Context(
@@ -151,7 +149,7 @@ def test_a_host_as_it_is_known_has_its_node_taken() -> None:
     assert (host.apply(), host.taken, host.reported) == (OK, [0], [])
 
 
-# Behind type, and data, dims, scale, allocation type and bytes.
+# Before type, data, dims, scale, allocation type and bytes, and behind these: half of an address is no type, no flag.
 @pytest.mark.parametrize("at", [0, 8, 16, 24, 32, 40, 48])
 def test_tensors_with_a_field_more_are_refused(at: int) -> None:
     host = MadeUpHost(tensor_at=at)

@@ -37,7 +37,8 @@ class FlexReader {
       if (!key) return std::nullopt;
       const auto text = Text(*key);
       if (!text) return std::nullopt;
-      found.emplace(*text, Integer(*values + i * width, width, bytes_[*values + *count * width + i] >> 2));
+      const auto value = Integer(*values + i * width, width, bytes_[*values + *count * width + i] >> 2);
+      if (!found.emplace(*text, value).second) return std::nullopt;
     }
     return found;
   }

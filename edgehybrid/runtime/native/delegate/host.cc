@@ -35,20 +35,22 @@ bool IsPossible(const tflite::Tensor& tensor) {
          reinterpret_cast<std::uintptr_t>(tensor.dims) % alignof(tflite::IntArray) == 0;
 }
 
-// Of builtin operators, and of versions of one: some 200 and 20 today.
-constexpr int kMostOperators = 1024;
+// Builtin operators, and versions of one: some 200 and 20 today.
+constexpr int kMostNumbers = 1024;
 
 Refused UnknownLayout(const std::string& what) {
   return Refused("this host's " + what + " are laid out in a way that is not known here; use LiteRT 1.4 to 2.x, "
                  "tflite-runtime 2.14 or TensorFlow 2.16 to 2.21");
 }
 
-bool IsNumber(int number) { return number >= 0 && number < kMostOperators; }
+bool IsOperatorOrVersion(int number) { return number >= 0 && number < kMostNumbers; }
 
 }  // namespace
 
 void RequireKnownLayout(const tflite::Registration& registration) {
-  if (!IsNumber(registration.builtin_code) || !IsNumber(registration.version)) throw UnknownLayout("operators");
+  if (!IsOperatorOrVersion(registration.builtin_code) || !IsOperatorOrVersion(registration.version)) {
+    throw UnknownLayout("operators");
+  }
 }
 
 void HostTensors::CheckLayout() const {

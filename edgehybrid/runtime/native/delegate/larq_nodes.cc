@@ -58,6 +58,7 @@ void RequireSameMap(const Operand& in, const Operand& out) {
 
 HostNode Quantize(const Operands& operands) {
   operands.Expect(1, 1);
+  const Options none(operands.node(), {});
   HostNode read{-1, {Op::kQuantize, {}, {}}, {}, {}};
   read.inputs = {operands.InputMap(0, TypeOf(operands.tensors(), operands.Input(0), false))};
   read.output = operands.OutputMap(Type::kPacked);
@@ -68,6 +69,7 @@ HostNode Quantize(const Operands& operands) {
 
 HostNode Dequantize(const Operands& operands, const PackedChannels& channels) {
   operands.Expect(1, 1);
+  const Options none(operands.node(), {});
   HostNode read{-1, {Op::kDequantize, {}, {}}, {}, {}};
   Operand input = PackedInput(operands, channels);
   read.output = operands.OutputMap(TypeOf(operands.tensors(), operands.Output(), false));

@@ -233,6 +233,7 @@ std::vector<HostNode> Conv2d(const Operands& operands, const PackedChannels& cha
 
 std::vector<HostNode> Scores(const Operands& operands) {
   operands.Expect(2, 2);
+  const Options none(operands.node(), {});
   const Operand map = IntegersOf(operands, operands.Input(0));
   const Shape& in = map.value.shape;
   const Operand result = operands.OutputMap(Type::kFloat32);

@@ -12,10 +12,12 @@ namespace edgehybrid {
 
 class Options {
  public:
-  // `known`: its options. One that is not known may mean other numbers.
+  // `known`: its options. One that is not known may mean other numbers. Without any, there need not be a map.
   Options(const tflite::NodeStruct& node, std::initializer_list<const char*> known) {
     const auto* bytes = static_cast<const std::uint8_t*>(node.custom_initial_data);
-    if (bytes == nullptr || node.custom_initial_data_size < 0) throw Refused("it has no options");
+    const bool is_there = bytes != nullptr && node.custom_initial_data_size > 0;
+    if (!is_there && known.size() == 0) return;
+    if (!is_there) throw Refused("it has no options");
     const auto found = FlexReader(bytes, static_cast<std::size_t>(node.custom_initial_data_size)).Entries();
     if (!found) throw Refused("its options are no FlexBuffers map");
     entries_ = *found;
