@@ -1,7 +1,6 @@
 """``edgehybrid demo``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,7 @@ from edgehybrid.console.options import (
     results_option,
     runs_option,
 )
-
-if TYPE_CHECKING:
-    from edgehybrid.results import Row
+from edgehybrid.console.ran_text import ran_text
 
 
 @click.command(short_help="Train, convert, check, measure and report, on digits.")
@@ -42,14 +39,9 @@ def demo(overwrite: bool, store: Path | None, runs: Path, as_json: bool) -> None
             progress.on_step,
             progress.on_epoch,
         )
+    ran = [f"{row.recipe} ({row.format}): {ran_text(row)}" for row in rows]
     emit(
         {**report.as_dict(), "rows": [row.as_dict() for row in rows]},
         as_json,
-        "\n".join([report.table, *map(_ran, rows), *report.comparisons, str(report.html)]),
+        "\n".join([report.table, *ran, *report.comparisons, str(report.html)]),
     )
-
-
-def _ran(row: "Row") -> str:
-    from edgehybrid.console.ran_text import ran_text
-
-    return f"{row.recipe} ({row.format}): {ran_text(row)}"

@@ -44,7 +44,7 @@ def processor_time() -> ProcessorTime | None:
     return ProcessorTime(ticks / os.sysconf("SC_CLK_TCK"), own, time.monotonic())
 
 
-# In so long a time a tick or two of each core are some percent.
+# A tick or two of each core, of 10 ms, are 2 to 4 % of so long a time.
 LEAST_SECONDS = 0.5
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgehybrid.device.facts import State
+from edgehybrid.device.processor_time import LEAST_SECONDS
 from edgehybrid.device.runner import MARK
 from edgehybrid.device.transport import LOCAL, Running, Transport, TransportError
 from edgehybrid.errors import EdgehybridError
@@ -18,9 +19,6 @@ from edgehybrid.runtime.host import Floats
 from edgehybrid.runtime.native_delegate import Region
 from edgehybrid.runtime.profile import WARMUP_RUNS
 
-# A clock that rises with its load takes some tenths of a second. And what others take is counted in ticks of 10 ms, so
-# that the timed runs of a small network, a few milliseconds, would not tell it.
-WARMUP_SECONDS = 0.5
 # Turns of A B A B …: more of them follow a clock that changes, fewer leave longer blocks undisturbed.
 BLOCKS = 10
 # Before a session a board may cool down to this, for so long. A Raspberry Pi caps its clock from 80 °C on.
@@ -50,6 +48,8 @@ class Request(NamedTuple):
         runs: timed inferences of each model.
         lock: path of a file that one measurement holds at a time, with ``owner`` in it.
         warmup_runs, warmup_seconds: before anything is timed: of each model, and for all of them together, at least.
+            The timed runs of a small network take milliseconds, which do not tell what others take. A clock that rises
+            with its load takes some tenths of a second, too.
         profile: whether the parts of packed models are timed too; reading the clock between them takes time itself.
     """
 
@@ -64,7 +64,7 @@ class Request(NamedTuple):
     profile: bool = False
     blocks: int = BLOCKS
     warmup_runs: int = WARMUP_RUNS
-    warmup_seconds: float = WARMUP_SECONDS
+    warmup_seconds: float = LEAST_SECONDS
     cool_below_c: float = COOL_BELOW_C
     cool_seconds: float = COOL_SECONDS
 

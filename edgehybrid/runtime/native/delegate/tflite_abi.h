@@ -2,7 +2,8 @@
 // headers, and the opaque interface cannot be linked because hosts export none of its functions.
 //
 // Source: tflite/core/c/common.h and builtin_op_data.h of LiteRT, unchanged in this part since TensorFlow Lite 2.3.
-// Fields that we do not read are named where they hold a place. HostTensors and RequireKnownLayout check what they can before we trust this.
+// Fields that we do not read are named where they hold a place. HostTensors and RequireKnownLayout check what they can
+// before we trust this.
 #pragma once
 
 #include <cstddef>
