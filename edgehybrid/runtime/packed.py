@@ -20,7 +20,7 @@ OPERATORS = (
     "EdgehybridScores",
 )
 # What the library says of a host whose structures it would misread; native/delegate/host.cc.
-_UNKNOWN_HOST = "this host's tensors are laid out in a way that is not known here"
+_UNKNOWN_HOST = "are laid out in a way that is not known here"
 
 
 def can_run(flatbuffer: Flatbuffer) -> bool:

@@ -22,6 +22,8 @@ from typing import Any
 import pytest
 from native_runs import library
 
+from edgehybrid.runtime import packed
+
 FLOAT32, INT32, ARENA, CUSTOM = 1, 2, 2, 32
 OK, ERROR = 0, 1
 
@@ -155,7 +157,7 @@ def test_tensors_with_a_field_more_are_refused(at: int) -> None:
     host = MadeUpHost(tensor_at=at)
     assert (host.apply(), host.taken) == (ERROR, [])
     (message,) = host.reported
-    assert "this host's tensors are laid out in a way that is not known here; use LiteRT 1.4 to 2.x" in message
+    assert f"this host's tensors {packed._UNKNOWN_HOST}; use LiteRT 1.4 to 2.x" in message
 
 
 # Before the operator's code, and before its name: then its version is half of the name's address.
@@ -164,4 +166,4 @@ def test_operators_with_a_field_more_are_refused(at: int) -> None:
     host = MadeUpHost(operator_at=at)
     assert (host.apply(), host.taken) == (ERROR, [])
     (message,) = host.reported
-    assert "this host's operators are laid out in a way that is not known here" in message
+    assert f"this host's operators {packed._UNKNOWN_HOST}; use LiteRT 1.4 to 2.x" in message
